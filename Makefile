@@ -1,0 +1,54 @@
+# Everything a newcomer or a maintainer types. `make` alone says what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all up down doctor lint bench pins clean install
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+demo: install ## From upload to report, on a simulated fleet and real samples: the whole pipeline
+	@$(BIN)/argus demo
+
+test: install ## The tests, the whole stack included (under 15 minutes on 2 cores)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: install ## The tests with the slow ones
+	$(BIN)/python -m pytest
+
+up: install ## Start the local stack and say where it is
+	@$(BIN)/argus up
+
+down: install ## Stop the local stack; its data stays
+	@$(BIN)/argus down
+
+doctor: install ## Check everything that Argus relies on
+	@$(BIN)/argus doctor
+
+lint: install ## Formatting, style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install ## The benchmarks: our figures beside others', from the same run
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+pins: ## Renew the pinned dependencies (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header --output-file requirements.txt --upgrade
+
+clean: ## Remove what was built and installed, but no data
+	rm -rf $(VENV) build dist
+
+install: $(INSTALLED)
+
+# The pinned dependencies by hash, then the project itself, built with the pinned build tools.
+$(INSTALLED): requirements.txt pyproject.toml $(shell find native_parser -type f -not -path '*/tests/*' 2>/dev/null)
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh tools/install.sh
+	@touch $@

@@ -1,0 +1,235 @@
+"""Which uploads are complete and new. The decision is a pure function; looking is another.
+
+A batch is complete when its manifest is there. What is known is known by its partition key, and
+a mended manifest by its ETag. The cursor is only a speed-up: without it, or with one that cannot
+be read, the same arrivals are found again and Dagster's run keys keep them from running twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from argus_pipeline.batches.manifest import Manifest, parse_manifest
+from argus_pipeline.batches.names import SAFE_NAME_RULE, is_safe_name
+from argus_pipeline.errors import ArgusError, BadInput
+from argus_pipeline.storage import keys
+from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
+
+DEFAULT_LOOK_BACK_DAYS: Final = 7
+# A known manifest may be mended, so each tick looks at some of them again, in turn.
+RECHECKS_PER_TICK: Final = 100
+_THREADS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The folder of one batch under `incoming/`: its day and the last part of its prefix."""
+
+    day: date
+    name: str
+
+    @property
+    def manifest_key(self) -> str:
+        """Where its manifest lies, or will."""
+        return f"{keys.incoming(self.day, self.name)}{keys.MANIFEST_NAME}"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A manifest that was read: where it lies, the ETag of just these bytes, and what it says."""
+
+    folder: Folder
+    etag: str
+    manifest: Manifest | None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """What the last look left behind.
+
+    Attributes:
+        position: the last known batch that was looked at again; the next look goes on after it.
+        rejected: manifest ETag by batch, of manifests that were reported as bad already.
+    """
+
+    position: str = ""
+    rejected: Mapping[str, str] = field(default_factory=dict)
+
+    def to_text(self) -> str:
+        """The cursor as Dagster keeps it."""
+        return json.dumps({"position": self.position, "rejected": dict(self.rejected)})
+
+    @classmethod
+    def from_text(cls, text: str | None) -> Cursor:
+        """Read a cursor; one that cannot be read starts again instead of failing every tick."""
+        try:
+            content = json.loads(text or "{}")
+            return cls(
+                str(content.get("position", "")),
+                {str(k): str(v) for k, v in content.get("rejected", {}).items()},
+            )
+        except (ValueError, AttributeError):
+            return cls()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What one look found: batches to run, manifests to report as bad, and the next cursor."""
+
+    accepted: tuple[Candidate, ...]
+    rejected: tuple[Candidate, ...]
+    cursor: Cursor
+
+
+def days_to_look_at(now: datetime, look_back_days: int) -> Sequence[date]:
+    """The date prefixes of the look-back window, oldest first; tomorrow too, for fast clocks."""
+    today = now.astimezone(UTC).date()
+    return [today + timedelta(days=offset) for offset in range(-look_back_days, 2)]
+
+
+def folders_to_read(
+    folders: Sequence[Folder], known: Collection[str], cursor: Cursor, rechecks: int
+) -> tuple[Sequence[Folder], str]:
+    """Choose whose manifests are read now: all unknown batches and a slice of the known ones.
+
+    Returns:
+        The folders, and the position up to which known batches have now been looked at.
+    """
+    unknown = [f for f in folders if f.name not in known]
+    old = sorted((f for f in folders if f.name in known), key=lambda f: f.name)
+    after = [f for f in old if f.name > cursor.position]
+    turn = (after + [f for f in old if f.name <= cursor.position])[:rechecks]
+    return [*unknown, *turn], turn[-1].name if turn else ""
+
+
+def decide(
+    candidates: Sequence[Candidate],
+    *,
+    folders: Sequence[Folder],
+    accepted_etags: Mapping[str, str],
+    cursor: Cursor,
+    position: str,
+) -> Arrivals:
+    """Tell new and mended manifests from those that were dealt with before.
+
+    Args:
+        candidates: the manifests that were read.
+        folders: all folders of the look-back window, read now or not.
+        accepted_etags: by batch, the ETag of the manifest that its data was made of.
+        cursor: what the last look left behind.
+        position: for the next cursor.
+    """
+    accepted: list[Candidate] = []
+    rejected: list[Candidate] = []
+    # What left the window, or was read again now, need not be remembered.
+    forgotten = {c.folder.manifest_key for c in candidates}
+    remembered = {
+        key: cursor.rejected[key]
+        for key in (f.manifest_key for f in folders)
+        if key in cursor.rejected and key not in forgotten
+    }
+    places: dict[str, Folder] = {}
+    # The older folder of a batch wins, so that a stray copy cannot take its place.
+    for candidate in sorted(candidates, key=lambda c: (c.folder.name, c.folder.day)):
+        name = candidate.folder.name
+        first = places.setdefault(name, candidate.folder)
+        if first != candidate.folder:
+            candidate = _rejected(
+                candidate, f"the batch {name!r} lies under {keys.incoming(first.day, name)} already"
+            )
+        key = candidate.folder.manifest_key
+        if candidate.error is not None:
+            remembered[key] = candidate.etag
+            if cursor.rejected.get(key) != candidate.etag:
+                rejected.append(candidate)
+        elif accepted_etags.get(name) != candidate.etag:
+            accepted.append(candidate)
+    urgent_first = sorted(
+        accepted, key=lambda c: (c.manifest.priority if c.manifest else "", c.folder.name)
+    )
+    return Arrivals(tuple(urgent_first), tuple(rejected), Cursor(position, remembered))
+
+
+def list_folders(store: ObjectStore, days: Sequence[date]) -> Iterator[Folder]:
+    """All batch folders of these days, complete or not."""
+    for day in days:
+        prefix = keys.incoming_day(day)
+        for folder in store.list_folders(prefix):
+            yield Folder(day, folder.removeprefix(prefix).removesuffix("/"))
+
+
+def read_candidate(store: ObjectStore, folder: Folder) -> Candidate | None:
+    """Read the manifest of a folder; None while there is none, for the upload is still going on."""
+    try:
+        data, etag = store.get_with_etag(folder.manifest_key)
+    except ObjectMissing:
+        return None
+    try:
+        if not is_safe_name(folder.name):
+            raise BadInput(
+                f"the folder {folder.name!r} is not a safe name for a batch",
+                where=folder.manifest_key,
+                expected=SAFE_NAME_RULE,
+            )
+        return Candidate(
+            folder, etag, parse_manifest(data, key=folder.manifest_key, batch=folder.name)
+        )
+    except ArgusError as error:
+        return Candidate(folder, etag, None, str(error))
+
+
+def read_candidates(store: ObjectStore, folders: Sequence[Folder]) -> Sequence[Candidate]:
+    """Read the manifests of many folders, a few at a time."""
+    with ThreadPoolExecutor(_THREADS) as threads:
+        found = threads.map(lambda folder: read_candidate(store, folder), folders)
+        return [candidate for candidate in found if candidate is not None]
+
+
+def locate_manifest(store: ObjectStore, batch: str, hint: str | None = None) -> str:
+    """The key of a batch's manifest.
+
+    Tries the hint (the key that the sensor saw), then the day that the batch id begins with and
+    its neighbours, then every day that there is, newest first.
+
+    Raises:
+        BadInput: no folder of that name has a manifest.
+    """
+    likely = [hint] if hint else []
+    likely += [Folder(day, batch).manifest_key for day in _days_in_name(batch)]
+    for key in likely:
+        if store.head(key) is not None:
+            return key
+    for year in _newest_first(store, "incoming/"):
+        for month in _newest_first(store, year):
+            for day in _newest_first(store, month):
+                key = f"{day}{batch}/{keys.MANIFEST_NAME}"
+                if store.head(key) is not None:
+                    return key
+    raise BadInput(
+        f"the batch {batch!r} has no manifest",
+        where=store.uri("incoming/"),
+        expected=f"incoming/YYYY/MM/DD/{batch}/{keys.MANIFEST_NAME}",
+        hint="The manifest completes an upload and is written last",
+    )
+
+
+def _newest_first(store: ObjectStore, prefix: str) -> Sequence[str]:
+    return sorted(store.list_folders(prefix), reverse=True)
+
+
+def _days_in_name(batch: str) -> Sequence[date]:
+    try:
+        day = datetime.strptime(batch[:8], "%Y%m%d").date()
+        return [day, day + timedelta(days=1), day - timedelta(days=1)]
+    except (ValueError, OverflowError):
+        return []
+
+
+def _rejected(candidate: Candidate, error: str) -> Candidate:
+    return Candidate(candidate.folder, candidate.etag, None, error)

@@ -1,0 +1,1 @@
+"""The command line `argus`: one module a command, put together in `main`."""

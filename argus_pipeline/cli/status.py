@@ -1,0 +1,79 @@
+"""`argus status`: at which stage is a batch?"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from argus_pipeline.run_records import BatchStatus
+
+
+def status(
+    batches: Annotated[
+        list[str] | None, typer.Argument(help="Batch ids; without any, the newest batches.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Go on showing until every batch has ended.")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="How many of the newest batches.", min=1)] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+) -> None:
+    """Say at which stage batches are, from Dagster's own records.
+
+    Exit status: 0 when no batch shown has failed, 1 otherwise.
+
+    Example: argus status --watch
+    """
+    from rich.console import Console
+    from rich.live import Live
+
+    from argus_pipeline import run_records
+
+    instance = run_records.connect()
+
+    def look() -> Sequence[BatchStatus]:
+        names = batches or run_records.newest_batches(instance, limit)
+        return run_records.batch_statuses(instance, names)
+
+    found = look()
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in found], indent=1))
+    elif not watch:
+        Console().print(status_table(found))
+    else:
+        with Live(status_table(found), refresh_per_second=2) as live:
+            while not all(one.stage.is_final for one in found):
+                time.sleep(1)
+                found = look()
+                live.update(status_table(found))
+    if any(one.stage in {run_records.Stage.FAILED, run_records.Stage.REJECTED} for one in found):
+        raise typer.Exit(1)
+
+
+def status_table(statuses: Sequence[BatchStatus]) -> Table:
+    """The statuses as people read them."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("batch", "stage", "seconds", "detail"):
+        table.add_column(column, justify="right" if column == "seconds" else "left")
+    colours = {"done": "green", "failed": "red", "rejected": "red"}
+    for one in statuses:
+        colour = colours.get(one.stage.value, "cyan")
+        table.add_row(
+            escape(one.batch),
+            f"[{colour}]{one.stage.value}[/]",
+            "" if one.seconds is None else f"{one.seconds:.1f}",
+            escape(one.detail),
+        )
+    return table

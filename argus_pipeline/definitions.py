@@ -1,0 +1,64 @@
+"""Everything that Dagster loads, put together. `workspace.yaml` names this module."""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+import dagster as dg
+from dagster_aws.s3 import S3PickleIOManager, S3Resource
+
+# Partitions on checks: a batch's verdict must not hide another's. The API is marked as a preview,
+# and dagster is pinned to the minor version that this was tested with.
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+
+from resources.embedder import EmbedderResource  # noqa: E402
+
+from argus_pipeline import settings  # noqa: E402
+from assets import (  # noqa: E402
+    batch_statistics,
+    charts,
+    diagnosis,
+    knowledge_base,
+    parsed_csv,
+    raw_batch,
+    report,
+)
+from resources.database import DatabaseResource  # noqa: E402
+from resources.object_store import ObjectStoreResource  # noqa: E402
+from sensors import uploads  # noqa: E402
+
+
+def optional(name: str) -> dg.EnvVar | None:
+    """An environment variable that may be absent; what it stands for then takes its default."""
+    return dg.EnvVar(name) if os.environ.get(name) else None
+
+
+s3 = S3Resource(
+    endpoint_url=optional("ARGUS_S3_ENDPOINT"),
+    region_name=os.environ.get("ARGUS_S3_REGION") or "us-east-1",
+    aws_access_key_id=optional("ARGUS_S3_ACCESS_KEY"),
+    aws_secret_access_key=optional("ARGUS_S3_SECRET_KEY"),
+)
+bucket = os.environ.get("ARGUS_S3_BUCKET") or "argus"
+prefix = (os.environ.get("ARGUS_S3_PREFIX") or "").strip("/")
+
+defs = dg.Definitions(
+    assets=dg.load_assets_from_modules(
+        [raw_batch, parsed_csv, batch_statistics, charts, diagnosis, report, knowledge_base]
+    ),
+    jobs=[uploads.batch_job, knowledge_base.knowledge_job],
+    sensors=[uploads.completed_uploads],
+    resources={
+        "object_store": ObjectStoreResource(s3=s3, bucket=bucket, prefix=prefix),
+        "database": DatabaseResource(url=dg.EnvVar("ARGUS_DATABASE_URL")),
+        "embedder": EmbedderResource(),
+        # Only the small values between the steps of a fan-out travel this way.
+        "io_manager": S3PickleIOManager(
+            s3_resource=s3, s3_bucket=bucket, s3_prefix=f"{prefix}/dagster".lstrip("/")
+        ),
+    },
+    executor=dg.multi_or_in_process_executor,
+)
+
+__all__ = ["defs", "settings"]

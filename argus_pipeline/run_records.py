@@ -1,0 +1,172 @@
+"""Dagster's own records, read for people: at which stage is a batch, and why did it fail?
+
+The one reader of them. Nothing here is stored: the stage follows from the newest run of the batch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from argus_pipeline import settings
+from argus_pipeline.errors import ArgusError
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, DagsterRun
+
+PARTITION_TAG: Final = "dagster/partition"
+
+
+class Stage(StrEnum):
+    """Where a batch is on its way. The words are the same everywhere that people read them."""
+
+    UPLOADING = "uploading"
+    QUEUED = "queued"
+    VERIFYING = "verifying"
+    PARSING = "parsing"
+    STATISTICS = "statistics"
+    CHARTS = "charts"
+    DIAGNOSING = "diagnosing"
+    REPORTING = "reporting"
+    DONE = "done"
+    FAILED = "failed"
+    REJECTED = "rejected"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self in {Stage.DONE, Stage.FAILED, Stage.REJECTED}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStatus:
+    """What is known of a batch: its stage, how far that is, the run behind it and the reason."""
+
+    batch: str
+    stage: Stage
+    detail: str = ""
+    run_id: str | None = None
+    seconds: float | None = None
+
+
+# The stage that is on its way once a step has begun, in the order of the flow.
+_STAGE_OF_STEP: Final = {
+    "raw_batch": Stage.VERIFYING,
+    "parsed_csv.plan": Stage.PARSING,
+    "parsed_csv.parse": Stage.PARSING,
+    "parsed_csv.collect": Stage.PARSING,
+    "batch_statistics": Stage.STATISTICS,
+    "charts": Stage.CHARTS,
+    "diagnosis": Stage.DIAGNOSING,
+    "report": Stage.REPORTING,
+}
+_ORDER: Final = list(Stage)
+
+
+def stage_of(run_status: str, steps: Mapping[str, str]) -> tuple[Stage, str]:
+    """The stage that a run's status and its steps' states amount to.
+
+    Args:
+        run_status: a value of Dagster's `DagsterRunStatus`.
+        steps: by step key, `IN_PROGRESS`, `SUCCESS`, `FAILURE` or `SKIPPED`; begun steps only.
+
+    Returns:
+        The stage, and for parsing how many shards are done of those begun.
+    """
+    if run_status in {"QUEUED", "NOT_STARTED", "STARTING", "MANAGED"}:
+        return Stage.QUEUED, ""
+    if run_status == "SUCCESS":
+        return Stage.DONE, ""
+    if run_status in {"FAILURE", "CANCELED", "CANCELING"}:
+        failed = sorted(key for key, state in steps.items() if state == "FAILURE")
+        return Stage.FAILED, f"in {', '.join(failed)}" if failed else run_status.lower()
+    stage = max(
+        (_STAGE_OF_STEP.get(key.partition("[")[0], Stage.VERIFYING) for key in steps),
+        key=_ORDER.index,
+        default=Stage.VERIFYING,
+    )
+    if stage is not Stage.PARSING:
+        return stage, ""
+    mapped = [state for key, state in steps.items() if "[" in key]
+    return stage, f"{mapped.count('SUCCESS')}/{len(mapped)}" if mapped else ""
+
+
+def connect() -> DagsterInstance:
+    """The Dagster instance that the environment or the local stack names.
+
+    Raises:
+        ArgusError: there is none.
+    """
+    from dagster import DagsterInstance
+
+    for name, value in settings.local_environment().items():
+        os.environ.setdefault(name, value)
+    if not os.environ.get("DAGSTER_HOME"):
+        raise ArgusError(
+            "no Dagster instance is known",
+            hint="Start the local stack with `argus up`, or set DAGSTER_HOME",
+        )
+    return DagsterInstance.get()
+
+
+def batch_statuses(instance: DagsterInstance, batches: Sequence[str]) -> Sequence[BatchStatus]:
+    """The status of these batches by the newest run of each; without a run a batch is queued."""
+    return [_status(instance, batch) for batch in batches]
+
+
+def newest_batches(instance: DagsterInstance, limit: int) -> Sequence[str]:
+    """The batches of the newest runs, newest first, each once."""
+    records = instance.get_run_records(limit=limit * 3)
+    names = [record.dagster_run.tags.get(PARTITION_TAG) for record in records]
+    return list(dict.fromkeys(name for name in names if name))[:limit]
+
+
+def run_url(run_id: str) -> str | None:
+    """The page of a run in the Dagster UI, where its address is known."""
+    base = os.environ.get("ARGUS_UI_URL") or settings.local_environment().get("ARGUS_UI_URL")
+    return f"{base.rstrip('/')}/runs/{run_id}" if base else None
+
+
+def _status(instance: DagsterInstance, batch: str) -> BatchStatus:
+    from dagster import RunsFilter
+
+    records = instance.get_run_records(RunsFilter(tags={PARTITION_TAG: batch}), limit=1)
+    if not records:
+        return BatchStatus(batch, Stage.QUEUED, "no run yet")
+    record = records[0]
+    run = record.dagster_run
+    steps = {
+        step.step_key: step.status.value
+        for step in instance.get_run_step_stats(run.run_id)
+        if step.status is not None
+    }
+    stage, detail = stage_of(run.status.value, steps)
+    if stage is Stage.FAILED:
+        detail = _reason(instance, run) or detail
+    ended = record.end_time or record.update_timestamp.timestamp()
+    seconds = max(ended - record.start_time, 0.0) if record.start_time else None
+    return BatchStatus(batch, stage, detail, run.run_id, seconds)
+
+
+def _reason(instance: DagsterInstance, run: DagsterRun) -> str:
+    """The first failure's own words, without the stack."""
+    from dagster import DagsterEventType
+
+    wanted = {DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE}
+    for record in instance.get_records_for_run(run.run_id, of_type=wanted, limit=20).records:
+        event = record.event_log_entry.dagster_event
+        if event is None:
+            continue
+        data = event.event_specific_data
+        failure = getattr(data, "user_failure_data", None)
+        if failure is not None and failure.description:
+            return f"{event.step_key}: {failure.description}"
+        error = getattr(data, "error", None)
+        while error is not None and error.cause is not None:
+            error = error.cause
+        text = error.message.strip() if error is not None else event.message or ""
+        return f"{event.step_key}: {text}" if event.step_key else text
+    return ""

@@ -1,0 +1,103 @@
+"""Where the store, the database and the model are.
+
+The environment decides. What it does not say comes from the local stack, which writes its own
+addresses and generated keys to `ARGUS_HOME/environment.json` (readable by its owner only).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from argus_pipeline.errors import ArgusError
+
+ENVIRONMENT_FILE: Final = "environment.json"
+
+
+def root() -> Path:
+    """The project's root: `ARGUS_ROOT`, or the working folder."""
+    return Path(os.environ.get("ARGUS_ROOT") or ".").resolve()
+
+
+def home() -> Path:
+    """The one folder that holds all local state: `ARGUS_HOME`, or `.argus` in the root."""
+    configured = os.environ.get("ARGUS_HOME")
+    return Path(configured).resolve() if configured else root() / ".argus"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Addresses and keys. Secrets are left out of `repr`, so that none gets into a log."""
+
+    s3_bucket: str
+    s3_prefix: str
+    s3_endpoint: str | None
+    s3_region: str
+    s3_access_key: str | None = field(repr=False)
+    s3_secret_key: str | None = field(repr=False)
+    database_url: str | None = field(repr=False)
+    embeddings_url: str | None = None
+    embeddings_model: str | None = None
+    embeddings_key: str | None = field(default=None, repr=False)
+
+    def require_database_url(self) -> str:
+        """The database URL with SQLAlchemy's driver in it.
+
+        Raises:
+            ArgusError: none is configured and no local stack runs.
+        """
+        if not self.database_url:
+            raise ArgusError(
+                "no database is configured",
+                hint="Start the local stack with `argus up`, or set ARGUS_DATABASE_URL",
+            )
+        return with_driver(self.database_url, "psycopg")
+
+
+def with_driver(url: str, driver: str) -> str:
+    """Name `driver` in a Postgres URL: what a bare `postgresql://` means differs by library."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.partition("+")[0] not in {"postgresql", "postgres"}:
+        raise ArgusError(
+            "the database URL is not one of Postgres",
+            where="ARGUS_DATABASE_URL",
+            expected="postgresql://user:password@host:port/database",
+        )
+    return f"postgresql+{driver}://{rest}"
+
+
+def local_environment() -> dict[str, str]:
+    """What the local stack says of itself, or nothing where none was ever started."""
+    path = home() / ENVIRONMENT_FILE
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ArgusError(
+            f"cannot be read: {error}", where=str(path), hint="Delete it and run `argus up` again"
+        ) from error
+    return {str(k): str(v) for k, v in content.items()}
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from `environment` (the process's own by default) over the local stack."""
+    given = os.environ if environment is None else environment
+    values = {**local_environment(), **{k: v for k, v in given.items() if v}}
+    return Settings(
+        s3_bucket=values.get("ARGUS_S3_BUCKET", "argus"),
+        s3_prefix=values.get("ARGUS_S3_PREFIX", "").strip("/"),
+        s3_endpoint=values.get("ARGUS_S3_ENDPOINT"),
+        s3_region=values.get("ARGUS_S3_REGION", "us-east-1"),
+        # boto3 finds the usual AWS_* variables and profiles by itself when these are absent.
+        s3_access_key=values.get("ARGUS_S3_ACCESS_KEY"),
+        s3_secret_key=values.get("ARGUS_S3_SECRET_KEY"),
+        database_url=values.get("ARGUS_DATABASE_URL"),
+        embeddings_url=values.get("ARGUS_EMBEDDINGS_URL"),
+        embeddings_model=values.get("ARGUS_EMBEDDINGS_MODEL"),
+        embeddings_key=values.get("ARGUS_EMBEDDINGS_KEY"),
+    )

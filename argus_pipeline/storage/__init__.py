@@ -1,0 +1,1 @@
+"""The bucket: which key holds what, and the few operations that everything else is made of."""

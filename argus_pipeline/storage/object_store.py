@@ -1,0 +1,303 @@
+"""The few operations on the bucket that everything else is made of.
+
+Every write is one PUT or one completed multipart upload, so a reader sees the whole object or
+none. boto3 does the writes, because conditional puts and checksums are its; s3fs streams.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, cast
+
+import boto3
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from argus_pipeline.errors import ArgusError, Unavailable
+from argus_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from s3fs import S3FileSystem
+
+MULTIPART_BYTES: Final = 16 * 1024 * 1024
+_READ_BLOCK: Final = 4 * 1024 * 1024
+_CONTENT_TYPES: Final = {
+    "csv": "text/csv; charset=utf-8",
+    "md": "text/markdown; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "json": "application/json",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+
+class ObjectExists(ArgusError):
+    """A conditional put found an object under its key; nothing was written."""
+
+
+class ObjectMissing(ArgusError):
+    """There is no object under this key."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One object: key (relative to the prefix), size in bytes, ETag without quotes, time (UTC)."""
+
+    key: str
+    size: int
+    etag: str
+    modified: datetime
+
+
+class ObjectStore:
+    """A bucket and a prefix in it. Keys are relative to the prefix. Safe to share by threads."""
+
+    def __init__(self, settings: Settings, *, client: Any | None = None) -> None:
+        self.settings = settings
+        self.bucket = settings.s3_bucket
+        self._prefix = f"{settings.s3_prefix}/" if settings.s3_prefix else ""
+        self._client = client or s3_client(settings)
+        self._filesystem: S3FileSystem | None = None
+
+    def uri(self, key: str) -> str:
+        """The `s3://` address of a key, as polars, s3fs and the AWS command line take it."""
+        return f"s3://{self.bucket}/{self._prefix}{key}"
+
+    @property
+    def client(self) -> Any:
+        """The boto3 client, for what this class has no word for."""
+        return self._client
+
+    @property
+    def filesystem(self) -> S3FileSystem:
+        """The same store for fsspec: pyarrow, polars and pandas read through it."""
+        if self._filesystem is None:
+            import s3fs
+
+            self._filesystem = s3fs.S3FileSystem(
+                key=self.settings.s3_access_key,
+                secret=self.settings.s3_secret_key,
+                endpoint_url=self.settings.s3_endpoint,
+                client_kwargs={"region_name": self.settings.s3_region},
+                # Listings kept from before would hide what was uploaded since.
+                use_listings_cache=False,
+                skip_instance_cache=True,
+            )
+        return self._filesystem
+
+    def storage_options(self) -> dict[str, str]:
+        """What `polars.scan_parquet(uri, storage_options=...)` needs to reach this store."""
+        found = {
+            "aws_access_key_id": self.settings.s3_access_key,
+            "aws_secret_access_key": self.settings.s3_secret_key,
+            "aws_endpoint_url": self.settings.s3_endpoint,
+            "aws_region": self.settings.s3_region,
+            "aws_allow_http": "true",
+        }
+        return {k: v for k, v in found.items() if v is not None}
+
+    def ensure_bucket(self) -> None:
+        """Make the bucket where it is not there."""
+        with _translated(self.bucket):
+            try:
+                self._client.head_bucket(Bucket=self.bucket)
+            except ClientError as error:
+                if not _is_missing(error):
+                    raise
+                try:
+                    self._client.create_bucket(Bucket=self.bucket)
+                except ClientError as raced:
+                    if _code(raced) not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+                        raise
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """Size, ETag and time of an object, or None where there is none."""
+        with _translated(self.uri(key)):
+            try:
+                found = self._client.head_object(Bucket=self.bucket, Key=self._prefix + key)
+            except ClientError as error:
+                if _is_missing(error):
+                    return None
+                raise
+        return ObjectInfo(key, found["ContentLength"], _etag(found), found["LastModified"])
+
+    def get(self, key: str) -> bytes:
+        """All bytes of an object that is known to be small.
+
+        Raises:
+            ObjectMissing: there is none.
+        """
+        return self.get_with_etag(key)[0]
+
+    def get_with_etag(self, key: str) -> tuple[bytes, str]:
+        """All bytes of a small object and the ETag that belongs to just these bytes."""
+        with _translated(self.uri(key)):
+            try:
+                found = self._client.get_object(Bucket=self.bucket, Key=self._prefix + key)
+                return cast(bytes, found["Body"].read()), _etag(found)
+            except ClientError as error:
+                if _is_missing(error):
+                    raise ObjectMissing("there is no object", where=self.uri(key)) from error
+                raise
+
+    def open(self, key: str) -> IO[bytes]:
+        """An object as a file, read in blocks with read-ahead: for recordings of any size."""
+        path = self.uri(key).removeprefix("s3://")
+        try:
+            return cast(
+                "IO[bytes]",
+                self.filesystem.open(path, "rb", block_size=_READ_BLOCK, cache_type="readahead"),
+            )
+        except FileNotFoundError as error:
+            raise ObjectMissing("there is no object", where=self.uri(key)) from error
+
+    def put(self, key: str, data: bytes, *, only_if_new: bool = False) -> str:
+        """Write an object in one PUT and return its ETag.
+
+        Raises:
+            ObjectExists: `only_if_new` was asked for and the key is taken.
+        """
+        condition = {"IfNoneMatch": "*"} if only_if_new else {}
+        with _translated(self.uri(key)):
+            try:
+                written = self._client.put_object(
+                    Bucket=self.bucket,
+                    Key=self._prefix + key,
+                    Body=data,
+                    ContentType=content_type(key),
+                    **condition,
+                )
+            except ClientError as error:
+                if only_if_new and _code(error) in {
+                    "PreconditionFailed",
+                    "ConditionalRequestConflict",
+                    "412",
+                }:
+                    raise ObjectExists("there is an object already", where=self.uri(key)) from error
+                raise
+        return _etag(written)
+
+    def put_file(self, key: str, path: Path) -> str:
+        """Write a file of any size (multipart above 16 MiB) and return its ETag."""
+        with _translated(self.uri(key)):
+            self._client.upload_file(
+                str(path),
+                self.bucket,
+                self._prefix + key,
+                ExtraArgs={"ContentType": content_type(key)},
+                Config=TransferConfig(
+                    multipart_threshold=MULTIPART_BYTES, multipart_chunksize=MULTIPART_BYTES
+                ),
+            )
+            found = self._client.head_object(Bucket=self.bucket, Key=self._prefix + key)
+        return _etag(found)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """All objects under a prefix, in key order."""
+        with _translated(self.uri(prefix)):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=self._prefix + prefix
+            )
+            for page in pages:
+                for found in page.get("Contents", ()):
+                    yield ObjectInfo(
+                        found["Key"].removeprefix(self._prefix),
+                        found["Size"],
+                        _etag(found),
+                        found["LastModified"],
+                    )
+
+    def list_folders(self, prefix: str) -> Iterator[str]:
+        """The next level of prefixes under `prefix`, each ending in a slash."""
+        with _translated(self.uri(prefix)):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=self._prefix + prefix, Delimiter="/"
+            )
+            for page in pages:
+                for found in page.get("CommonPrefixes", ()):
+                    yield found["Prefix"].removeprefix(self._prefix)
+
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is fine."""
+        with _translated(self.uri(key)):
+            self._client.delete_object(Bucket=self.bucket, Key=self._prefix + key)
+
+    def sha256(self, key: str) -> str:
+        """The SHA-256 of an object's bytes in hex, read in blocks."""
+        digest = hashlib.sha256()
+        with _translated(self.uri(key)):
+            try:
+                body = self._client.get_object(Bucket=self.bucket, Key=self._prefix + key)["Body"]
+            except ClientError as error:
+                if _is_missing(error):
+                    raise ObjectMissing("there is no object", where=self.uri(key)) from error
+                raise
+            for chunk in body.iter_chunks(_READ_BLOCK):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+
+def s3_client(settings: Settings) -> Any:
+    """A boto3 client for the configured store, with bounded waits and a few retries."""
+    return boto3.client(
+        "s3",
+        endpoint_url=settings.s3_endpoint,
+        region_name=settings.s3_region,
+        aws_access_key_id=settings.s3_access_key,
+        aws_secret_access_key=settings.s3_secret_key,
+        config=Config(
+            # Stores that are not AWS seldom have a host name for each bucket.
+            s3={"addressing_style": "path" if settings.s3_endpoint else "auto"},
+            retries={"mode": "standard", "max_attempts": 4},
+            connect_timeout=5,
+            read_timeout=60,
+            max_pool_connections=32,
+        ),
+    )
+
+
+def content_type(key: str) -> str:
+    """The media type by a key's ending, so that a browser shows what it opens."""
+    known = _CONTENT_TYPES.get(key.rpartition(".")[2])
+    return known or mimetypes.guess_type(key)[0] or "application/octet-stream"
+
+
+@contextmanager
+def _translated(where: str) -> Iterator[None]:
+    """Turn boto3's errors into `Unavailable` (try again) or `ArgusError` (do not)."""
+    try:
+        yield
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        text = error.response.get("Error", {}).get("Message") or _code(error)
+        if status >= 500 or status == 429:
+            raise Unavailable(f"the store answered {status}: {text}", where=where) from error
+        raise ArgusError(
+            f"the store refused with {status} {_code(error)}: {text}",
+            where=where,
+            hint="`argus doctor` checks bucket, keys and rights",
+        ) from error
+    except BotoCoreError as error:
+        raise Unavailable(
+            f"the store does not answer: {error}",
+            where=where,
+            hint="`argus doctor` checks the address and the keys",
+        ) from error
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _is_missing(error: ClientError) -> bool:
+    return _code(error) in {"404", "NoSuchKey", "NotFound", "NoSuchBucket"}
+
+
+def _etag(found: Any) -> str:
+    return str(found["ETag"]).strip('"')

@@ -1,0 +1,66 @@
+"""What all assets of a batch share: the partitions, how they retry, and how they read a batch."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dagster import (
+    AssetExecutionContext,
+    Backoff,
+    DynamicPartitionsDefinition,
+    Jitter,
+    MetadataValue,
+    OpExecutionContext,
+    RetryPolicy,
+    TableColumn,
+    TableRecord,
+    TableSchema,
+)
+from polars import DataFrame
+
+from argus_pipeline.batches.arrivals import locate_manifest
+from argus_pipeline.batches.manifest import Manifest, parse_manifest
+from argus_pipeline.storage.object_store import ObjectStore
+
+PARTITIONS_NAME: Final = "batch"
+MANIFEST_KEY_TAG: Final = "argus/manifest_key"
+OWNERS: Final = ["team:argus"]
+INLINE_ROWS: Final = 20
+
+batches = DynamicPartitionsDefinition(name=PARTITIONS_NAME)
+
+# For a store or a database that is away for a moment. Bad data never comes this way.
+RETRIES: Final = RetryPolicy(
+    max_retries=3, delay=2, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS
+)
+
+
+def read_manifest(
+    context: AssetExecutionContext | OpExecutionContext, store: ObjectStore
+) -> tuple[Manifest, str, str]:
+    """The manifest of the context's batch, its key and the ETag of just these bytes."""
+    batch = context.partition_key
+    key = locate_manifest(store, batch, context.run.tags.get(MANIFEST_KEY_TAG))
+    data, etag = store.get_with_etag(key)
+    return parse_manifest(data, key=key, batch=batch), key, etag
+
+
+def inline_table(frame: DataFrame, rows: int = INLINE_ROWS) -> MetadataValue:
+    """The first rows of a frame as a table in the Dagster UI."""
+    schema = TableSchema(
+        columns=[TableColumn(name, str(kind)) for name, kind in frame.schema.items()]
+    )
+    records = [
+        TableRecord(
+            {k: v if isinstance(v, int | float | bool | None) else str(v) for k, v in row.items()}
+        )
+        for row in frame.head(rows).iter_rows(named=True)
+    ]
+    return MetadataValue.table(records=records, schema=schema)
+
+
+def column_schema(frame: DataFrame) -> MetadataValue:
+    """The columns of a frame, as Dagster's UI shows an asset's columns."""
+    return MetadataValue.table_schema(
+        TableSchema(columns=[TableColumn(name, str(kind)) for name, kind in frame.schema.items()])
+    )

@@ -1,0 +1,88 @@
+"""The uploaded batch, once every byte of it is verified against its manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from argus_pipeline.database.records import upsert_batch
+from argus_pipeline.database.session import transaction
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    Failure,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+)
+
+from argus_pipeline.batches.integrity import verify
+from argus_pipeline.batches.manifest import Manifest
+from argus_pipeline.errors import BadInput
+from assets.common import OWNERS, RETRIES, batches, read_manifest
+from resources.database import DatabaseResource
+from resources.object_store import ObjectStoreResource
+
+
+@asset(
+    partitions_def=batches,
+    group_name="batch",
+    kinds={"s3"},
+    owners=OWNERS,
+    retry_policy=RETRIES,
+    check_specs=[
+        AssetCheckSpec(
+            "manifest_integrity",
+            asset="raw_batch",
+            partitions_def=batches,
+            blocking=True,
+            description="Every file of the manifest is there with its size and SHA-256.",
+        )
+    ],
+)
+def raw_batch(
+    context: AssetExecutionContext, object_store: ObjectStoreResource, database: DatabaseResource
+) -> Iterator[AssetCheckResult | MaterializeResult]:
+    """What a vehicle uploaded: its recordings as they came, verified byte for byte.
+
+    A batch that does not hold what its manifest says is refused before anything is made of it.
+    """
+    store = object_store.store()
+    try:
+        manifest, key, etag = read_manifest(context, store)
+        problems = [str(problem) for problem in verify(store, manifest, key)]
+    except BadInput as error:
+        problems = [str(error)]
+    yield AssetCheckResult(
+        passed=not problems,
+        check_name="manifest_integrity",
+        metadata={"problems": MetadataValue.md("\n".join(f"- {p}" for p in problems) or "none")},
+    )
+    if problems:
+        raise Failure(
+            f"The batch is not what its manifest says: {'; '.join(problems[:5])}"
+            + (f" and {len(problems) - 5} more" if len(problems) > 5 else "")
+            + ". Upload the files again, or mend the manifest and put it again.",
+            metadata={"problems": MetadataValue.json(problems)},
+            allow_retries=False,
+        )
+    with transaction(database.engine()) as session:
+        upsert_batch(session, manifest, etag)
+    yield MaterializeResult(
+        metadata={
+            "vehicle": manifest.vehicle,
+            "platform": manifest.platform,
+            "firmware": manifest.firmware,
+            "firmware_from": manifest.firmware_from or "none: no update in this batch",
+            "priority": manifest.priority,
+            "recordings": len(manifest.recordings),
+            "bytes": sum(file.size for file in manifest.files),
+            "manifest": MetadataValue.path(store.uri(key)),
+            "files": MetadataValue.md(_files(manifest)),
+        }
+    )
+
+
+def _files(manifest: Manifest) -> str:
+    rows = [f"| {f.name} | {f.size:,} | `{f.sha256[:12]}…` |" for f in manifest.files[:50]]
+    return "\n".join(["| file | bytes | SHA-256 |", "|---|---:|---|", *rows])

@@ -1,0 +1,1 @@
+"""Sensors: what makes Argus run by itself."""

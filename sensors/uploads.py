@@ -1,0 +1,134 @@
+"""Sees completed uploads: a new manifest becomes a partition and a run.
+
+It looks for manifests only, never at recordings, and only under the date prefixes of the look-back
+window. It does not decide whether a batch is well: `raw_batch` does that. What is found is decided
+in `argus_pipeline.batches.arrivals`; this file only tells Dagster.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import quote
+
+from argus_pipeline.database.records import manifest_etags
+from argus_pipeline.database.session import transaction
+from dagster import (
+    AssetObservation,
+    DefaultSensorStatus,
+    RunRequest,
+    SensorEvaluationContext,
+    SensorResult,
+    define_asset_job,
+    sensor,
+)
+
+from argus_pipeline.batches import arrivals
+from argus_pipeline.batches.fan_out import execution_config
+from argus_pipeline.storage import keys
+from argus_pipeline.storage.object_store import ObjectStore
+from assets.common import MANIFEST_KEY_TAG, PARTITIONS_NAME, batches
+from resources.database import DatabaseResource
+from resources.object_store import ObjectStoreResource
+
+# Dagster starts the run with the highest number first.
+PRIORITY_TAGS: Final = {"P0": "10", "P1": "0", "P2": "-10"}
+SECONDS_BETWEEN_TICKS: Final = 5
+# A tick has a minute; what is left over is found by the next one.
+BATCHES_PER_TICK: Final = 200
+
+batch_job = define_asset_job(
+    "batch",
+    selection='group:"batch"',
+    partitions_def=batches,
+    description="From upload to report: everything that is made of one batch.",
+    # Retrying only failed steps loses files of a fan-out (dagster issues 20925, 30248, 30972).
+    tags={"dagster/retry_strategy": "ALL_STEPS"},
+)
+
+
+@sensor(
+    job=batch_job,
+    minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
+    default_status=DefaultSensorStatus.RUNNING,
+)
+def completed_uploads(
+    context: SensorEvaluationContext,
+    object_store: ObjectStoreResource,
+    database: DatabaseResource,
+) -> SensorResult:
+    """Adds a partition and requests a run for every manifest that is new or was mended."""
+    store = object_store.store()
+    look_back = int(os.environ.get("ARGUS_LOOK_BACK_DAYS", arrivals.DEFAULT_LOOK_BACK_DAYS))
+    cursor = arrivals.Cursor.from_text(context.cursor)
+    folders = list(
+        arrivals.list_folders(store, arrivals.days_to_look_at(datetime.now(UTC), look_back))
+    )
+    known = set(context.instance.get_dynamic_partitions(PARTITIONS_NAME))
+    reading, position = arrivals.folders_to_read(folders, known, cursor, arrivals.RECHECKS_PER_TICK)
+    candidates = arrivals.read_candidates(store, reading)
+    with transaction(database.engine()) as session:
+        accepted_etags = manifest_etags(session, [c.folder.name for c in candidates])
+    found = arrivals.decide(
+        candidates,
+        folders=folders,
+        accepted_etags=accepted_etags,
+        cursor=cursor,
+        position=position,
+    )
+    observations = [_report_rejected(context, store, candidate) for candidate in found.rejected]
+    accepted = found.accepted[:BATCHES_PER_TICK]
+    new = [c.folder.name for c in accepted if c.folder.name not in known]
+    return SensorResult(
+        run_requests=[_request(candidate) for candidate in accepted],
+        dynamic_partitions_requests=[batches.build_add_request(new)] if new else [],
+        asset_events=observations,
+        cursor=found.cursor.to_text(),
+        skip_reason=None if accepted else f"No new manifest in {len(folders)} upload folders.",
+    )
+
+
+def _request(candidate: arrivals.Candidate) -> RunRequest:
+    manifest = candidate.manifest
+    assert manifest is not None
+    return RunRequest(
+        run_key=f"{manifest.batch}:{candidate.etag}",
+        partition_key=manifest.batch,
+        run_config=execution_config(manifest),
+        tags={
+            MANIFEST_KEY_TAG: candidate.folder.manifest_key,
+            "dagster/priority": PRIORITY_TAGS[manifest.priority],
+            "argus/vehicle": manifest.vehicle,
+            "argus/platform": manifest.platform,
+            "argus/firmware": manifest.firmware,
+        },
+    )
+
+
+def _report_rejected(
+    context: SensorEvaluationContext, store: ObjectStore, candidate: arrivals.Candidate
+) -> AssetObservation:
+    """Say once that a manifest is bad, in the log, in the bucket and on the asset's page."""
+    context.log.error(f"manifest rejected: {candidate.error}")
+    record = keys.quarantine(quote(candidate.folder.name, safe=""), keys.MANIFEST_NAME)
+    store.put(
+        record,
+        json.dumps(
+            {
+                "manifest": candidate.folder.manifest_key,
+                "etag": candidate.etag,
+                "error": candidate.error,
+            },
+            indent=1,
+        ).encode(),
+    )
+    return AssetObservation(
+        "raw_batch",
+        description=f"Manifest rejected: {candidate.error}",
+        metadata={
+            "manifest": store.uri(candidate.folder.manifest_key),
+            "record": store.uri(record),
+        },
+    )
