@@ -1,7 +1,5 @@
 """What all assets of a batch share: the partitions, how they retry, and how they read a batch."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from dagster import (

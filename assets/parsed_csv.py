@@ -1,13 +1,8 @@
 """The tables of a batch: fan out over its recordings, parse, and collect with a count."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from argus_pipeline.database.records import upsert_recordings
-from argus_pipeline.database.session import transaction
-from argus_pipeline.recordings.parsing import PARSER_VERSION, load_specifications, parse_to_bucket
 from dagster import (
     AssetCheckResult,
     AssetCheckSpec,
@@ -27,6 +22,9 @@ from dagster import (
 )
 
 from argus_pipeline.batches.fan_out import Shard, account, plan_shards
+from argus_pipeline.database.engine import session
+from argus_pipeline.database.records import upsert_recordings
+from argus_pipeline.recordings.parsing import PARSER_VERSION, load_specifications, parse_to_bucket
 from argus_pipeline.recordings.result import RecordingResult, Status
 from argus_pipeline.storage.keys import MANIFEST_NAME
 from assets.common import OWNERS, RETRIES, batches, read_manifest
@@ -103,8 +101,8 @@ def collect(
             "accounted for. Run the batch again with all its steps: finished recordings are kept.",
             allow_retries=False,
         )
-    with transaction(database.engine()) as session:
-        upsert_recordings(session, manifest.batch, results)
+    with session(database.engine()) as opened:
+        upsert_recordings(opened, manifest.batch, results)
     context.add_output_metadata(
         {
             "dagster/row_count": sum(r.rows for r in results),

@@ -1,11 +1,7 @@
 """The uploaded batch, once every byte of it is verified against its manifest."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
-from argus_pipeline.database.records import upsert_batch
-from argus_pipeline.database.session import transaction
 from dagster import (
     AssetCheckResult,
     AssetCheckSpec,
@@ -18,6 +14,8 @@ from dagster import (
 
 from argus_pipeline.batches.integrity import verify
 from argus_pipeline.batches.manifest import Manifest
+from argus_pipeline.database.engine import session
+from argus_pipeline.database.records import upsert_batch
 from argus_pipeline.errors import BadInput
 from assets.common import OWNERS, RETRIES, batches, read_manifest
 from resources.database import DatabaseResource
@@ -66,8 +64,8 @@ def raw_batch(
             metadata={"problems": MetadataValue.json(problems)},
             allow_retries=False,
         )
-    with transaction(database.engine()) as session:
-        upsert_batch(session, manifest, etag)
+    with session(database.engine()) as opened:
+        upsert_batch(opened, manifest, etag)
     yield MaterializeResult(
         metadata={
             "vehicle": manifest.vehicle,

@@ -1,7 +1,5 @@
 """Argus's own tables in Postgres."""
 
-from __future__ import annotations
-
 from dagster import ConfigurableResource
 from pydantic import Field, PrivateAttr
 from sqlalchemy import Engine
@@ -9,7 +7,7 @@ from sqlalchemy import Engine
 from argus_pipeline.database.engine import create_engine
 
 
-class DatabaseResource(ConfigurableResource):  # type: ignore[type-arg]
+class DatabaseResource(ConfigurableResource):
     """A Postgres database with pgvector that holds the schema `argus`."""
 
     url: str = Field(description="postgresql://user:password@host:port/database")

@@ -1,7 +1,5 @@
 """The bucket, by dagster-aws's own S3 resource, so that every S3 option of Dagster applies."""
 
-from __future__ import annotations
-
 from dagster import ConfigurableResource, ResourceDependency
 from dagster_aws.s3 import S3Resource
 from pydantic import Field, PrivateAttr
@@ -10,7 +8,7 @@ from argus_pipeline.settings import Settings
 from argus_pipeline.storage.object_store import ObjectStore
 
 
-class ObjectStoreResource(ConfigurableResource):  # type: ignore[type-arg]
+class ObjectStoreResource(ConfigurableResource):
     """A bucket and a prefix in it."""
 
     s3: ResourceDependency[S3Resource]

@@ -5,16 +5,12 @@ window. It does not decide whether a batch is well: `raw_batch` does that. What 
 in `argus_pipeline.batches.arrivals`; this file only tells Dagster.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
 
-from argus_pipeline.database.records import manifest_etags
-from argus_pipeline.database.session import transaction
 from dagster import (
     AssetObservation,
     DefaultSensorStatus,
@@ -27,6 +23,8 @@ from dagster import (
 
 from argus_pipeline.batches import arrivals
 from argus_pipeline.batches.fan_out import execution_config
+from argus_pipeline.database.engine import session
+from argus_pipeline.database.records import manifest_etags
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
 from assets.common import MANIFEST_KEY_TAG, PARTITIONS_NAME, batches
@@ -69,8 +67,8 @@ def completed_uploads(
     known = set(context.instance.get_dynamic_partitions(PARTITIONS_NAME))
     reading, position = arrivals.folders_to_read(folders, known, cursor, arrivals.RECHECKS_PER_TICK)
     candidates = arrivals.read_candidates(store, reading)
-    with transaction(database.engine()) as session:
-        accepted_etags = manifest_etags(session, [c.folder.name for c in candidates])
+    with session(database.engine()) as opened:
+        accepted_etags = manifest_etags(opened, [c.folder.name for c in candidates])
     found = arrivals.decide(
         candidates,
         folders=folders,

@@ -11,6 +11,7 @@ from datetime import date
 MANIFEST_NAME = "manifest.json"
 SCHEMAS = "schemas/"
 FLEET = "fleet/"
+REPORTS = "reports/"
 
 
 def incoming_day(day: date) -> str:
@@ -60,4 +61,4 @@ def chart(batch: str, name: str, suffix: str) -> str:
 
 def report(batch: str, suffix: str) -> str:
     """The report of a batch; `suffix` is `md`, `html` or `json`."""
-    return f"reports/{batch}/report.{suffix}"
+    return f"{REPORTS}{batch}/report.{suffix}"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from s3fs import S3FileSystem
 
 MULTIPART_BYTES: Final = 16 * 1024 * 1024
+_TRANSFER: Final = TransferConfig(
+    multipart_threshold=MULTIPART_BYTES + 1, multipart_chunksize=MULTIPART_BYTES
+)
 _READ_BLOCK: Final = 4 * 1024 * 1024
 _CONTENT_TYPES: Final = {
     "csv": "text/csv; charset=utf-8",
@@ -74,6 +78,10 @@ class ObjectStore:
         """The boto3 client, for what this class has no word for."""
         return self._client
 
+    def object_key(self, key: str) -> str:
+        """The key in the bucket, prefix included, for calls on `client`."""
+        return self._prefix + key
+
     @property
     def filesystem(self) -> S3FileSystem:
         """The same store for fsspec: pyarrow, polars and pandas read through it."""
@@ -104,7 +112,7 @@ class ObjectStore:
 
     def ensure_bucket(self) -> None:
         """Make the bucket where it is not there."""
-        with _translated(self.bucket):
+        with translated_errors(self.bucket):
             try:
                 self._client.head_bucket(Bucket=self.bucket)
             except ClientError as error:
@@ -118,7 +126,7 @@ class ObjectStore:
 
     def head(self, key: str) -> ObjectInfo | None:
         """Size, ETag and time of an object, or None where there is none."""
-        with _translated(self.uri(key)):
+        with translated_errors(self.uri(key)):
             try:
                 found = self._client.head_object(Bucket=self.bucket, Key=self._prefix + key)
             except ClientError as error:
@@ -137,7 +145,7 @@ class ObjectStore:
 
     def get_with_etag(self, key: str) -> tuple[bytes, str]:
         """All bytes of a small object and the ETag that belongs to just these bytes."""
-        with _translated(self.uri(key)):
+        with translated_errors(self.uri(key)):
             try:
                 found = self._client.get_object(Bucket=self.bucket, Key=self._prefix + key)
                 return cast(bytes, found["Body"].read()), _etag(found)
@@ -164,7 +172,7 @@ class ObjectStore:
             ObjectExists: `only_if_new` was asked for and the key is taken.
         """
         condition = {"IfNoneMatch": "*"} if only_if_new else {}
-        with _translated(self.uri(key)):
+        with translated_errors(self.uri(key)):
             try:
                 written = self._client.put_object(
                     Bucket=self.bucket,
@@ -185,22 +193,57 @@ class ObjectStore:
 
     def put_file(self, key: str, path: Path) -> str:
         """Write a file of any size (multipart above 16 MiB) and return its ETag."""
-        with _translated(self.uri(key)):
+        with translated_errors(self.uri(key)):
             self._client.upload_file(
                 str(path),
                 self.bucket,
                 self._prefix + key,
                 ExtraArgs={"ContentType": content_type(key)},
-                Config=TransferConfig(
-                    multipart_threshold=MULTIPART_BYTES, multipart_chunksize=MULTIPART_BYTES
-                ),
+                Config=_TRANSFER,
             )
             found = self._client.head_object(Bucket=self.bucket, Key=self._prefix + key)
         return _etag(found)
 
+    def put_verified(
+        self,
+        key: str,
+        path: Path,
+        *,
+        sha256: str,
+        progress: Callable[[int], None] = lambda size: None,
+    ) -> None:
+        """Write a file so that the store itself refuses bytes that changed on the way.
+
+        Args:
+            key: where to.
+            path: the file; above 16 MiB it goes in parts, each with its own SHA-256.
+            sha256: the SHA-256 of the whole file in hex.
+            progress: gets the number of bytes whenever some were sent.
+        """
+        with translated_errors(self.uri(key)):
+            if path.stat().st_size <= MULTIPART_BYTES:
+                data = path.read_bytes()
+                self._client.put_object(
+                    Bucket=self.bucket,
+                    Key=self._prefix + key,
+                    Body=data,
+                    ContentType=content_type(key),
+                    ChecksumSHA256=b64encode(bytes.fromhex(sha256)).decode(),
+                )
+                progress(len(data))
+            else:
+                self._client.upload_file(
+                    str(path),
+                    self.bucket,
+                    self._prefix + key,
+                    ExtraArgs={"ContentType": content_type(key), "ChecksumAlgorithm": "SHA256"},
+                    Config=_TRANSFER,
+                    Callback=progress,
+                )
+
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """All objects under a prefix, in key order."""
-        with _translated(self.uri(prefix)):
+        with translated_errors(self.uri(prefix)):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=self._prefix + prefix
             )
@@ -215,7 +258,7 @@ class ObjectStore:
 
     def list_folders(self, prefix: str) -> Iterator[str]:
         """The next level of prefixes under `prefix`, each ending in a slash."""
-        with _translated(self.uri(prefix)):
+        with translated_errors(self.uri(prefix)):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=self._prefix + prefix, Delimiter="/"
             )
@@ -225,13 +268,13 @@ class ObjectStore:
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is fine."""
-        with _translated(self.uri(key)):
+        with translated_errors(self.uri(key)):
             self._client.delete_object(Bucket=self.bucket, Key=self._prefix + key)
 
     def sha256(self, key: str) -> str:
         """The SHA-256 of an object's bytes in hex, read in blocks."""
         digest = hashlib.sha256()
-        with _translated(self.uri(key)):
+        with translated_errors(self.uri(key)):
             try:
                 body = self._client.get_object(Bucket=self.bucket, Key=self._prefix + key)["Body"]
             except ClientError as error:
@@ -244,22 +287,34 @@ class ObjectStore:
 
 
 def s3_client(settings: Settings) -> Any:
-    """A boto3 client for the configured store, with bounded waits and a few retries."""
-    return boto3.client(
-        "s3",
-        endpoint_url=settings.s3_endpoint,
-        region_name=settings.s3_region,
-        aws_access_key_id=settings.s3_access_key,
-        aws_secret_access_key=settings.s3_secret_key,
-        config=Config(
-            # Stores that are not AWS seldom have a host name for each bucket.
-            s3={"addressing_style": "path" if settings.s3_endpoint else "auto"},
-            retries={"mode": "standard", "max_attempts": 4},
-            connect_timeout=5,
-            read_timeout=60,
-            max_pool_connections=32,
-        ),
+    """A boto3 client for the configured store, with bounded waits and a few retries.
+
+    Raises:
+        ArgusError: the endpoint is not an address.
+    """
+    config = Config(
+        # Stores that are not AWS seldom have a host name for each bucket.
+        s3={"addressing_style": "path" if settings.s3_endpoint else "auto"},
+        retries={"mode": "standard", "max_attempts": 4},
+        connect_timeout=5,
+        read_timeout=60,
+        max_pool_connections=32,
     )
+    try:
+        return boto3.client(
+            "s3",
+            endpoint_url=settings.s3_endpoint,
+            region_name=settings.s3_region,
+            aws_access_key_id=settings.s3_access_key,
+            aws_secret_access_key=settings.s3_secret_key,
+            config=config,
+        )
+    except ValueError as error:
+        raise ArgusError(
+            f"the store's address {settings.s3_endpoint!r} is none",
+            where="ARGUS_S3_ENDPOINT",
+            expected="an address such as http://127.0.0.1:9000",
+        ) from error
 
 
 def content_type(key: str) -> str:
@@ -269,8 +324,12 @@ def content_type(key: str) -> str:
 
 
 @contextmanager
-def _translated(where: str) -> Iterator[None]:
-    """Turn boto3's errors into `Unavailable` (try again) or `ArgusError` (do not)."""
+def translated_errors(where: str) -> Iterator[None]:
+    """Turn boto3's errors into `Unavailable` (try again) or `ArgusError` (do not).
+
+    Args:
+        where: the object or bucket that the calls are about, for the message.
+    """
     try:
         yield
     except ClientError as error:

@@ -1,0 +1,127 @@
+"""The look that all charts share: colours, type, sizes and words."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import altair as alt
+
+from argus_pipeline.statistics.severity import NONE, SEVERITIES
+
+WIDTH: Final = 860
+FONT: Final = "Helvetica, Arial, Liberation Sans, sans-serif"
+INK: Final = "#222222"
+QUIET: Final = "#555555"
+GRID: Final = "#e4e4e4"
+
+COLOURS: Final = {
+    "fatal": "#2b0a3d",
+    "error": "#cc3d1c",
+    "warn": "#f5b53f",
+    "info": "#2a6592",
+    "debug": "#6ea6cf",
+    "verbose": "#bcd9ec",
+    NONE: "#d9d4cc",
+}
+"""Warm for what is bad and cool for the rest, so that no pair differs in red and green alone; in
+each family the worse is the darker, so that the order is left in black and white."""
+
+LABELS: Final = {
+    "fatal": "fatal",
+    "error": "error",
+    "warn": "warning",
+    "info": "info",
+    "debug": "debug",
+    "verbose": "verbose",
+    NONE: "no severity",
+}
+
+_ELLIPSIS: Final = "…"
+
+
+def styled(
+    chart: alt.VConcatChart, title: str, subtitle: Sequence[str], description: str
+) -> alt.VConcatChart:
+    """Give a finished chart its title, the lines under it and the shared look.
+
+    `description` is what a screen reader says.
+    """
+    finished: alt.VConcatChart = (
+        chart.properties(
+            title=alt.TitleParams(text=title, subtitle=[shown(line, 150) for line in subtitle]),
+            description=shown(description, 400),
+            background="white",
+            padding=16,
+        )
+        .configure(font=FONT, view=alt.ViewConfig(stroke=None))
+        .configure_title(
+            anchor="start",
+            fontSize=18,
+            color=INK,
+            subtitleFontSize=12,
+            subtitleColor=QUIET,
+            subtitleLineHeight=16,
+            subtitlePadding=6,
+            offset=14,
+        )
+        .configure_axis(
+            labelFontSize=12,
+            titleFontSize=12,
+            titleFontWeight="normal",
+            labelColor=INK,
+            titleColor=INK,
+            gridColor=GRID,
+            domainColor="#888888",
+            tickColor="#888888",
+        )
+        .configure_legend(
+            labelFontSize=12,
+            labelColor=INK,
+            symbolType="square",
+            symbolSize=130,
+            symbolStrokeWidth=0,
+            titleFontSize=12,
+        )
+    )
+    return finished
+
+
+def severity_colour(present: Iterable[str], **legend: Any) -> alt.Color:
+    """Colour by the field `severity` (a label), with a legend of those that are there."""
+    words = [word for word in SEVERITIES if word in set(present)]
+    return alt.Color(
+        "severity:N",
+        scale=alt.Scale(
+            domain=[LABELS[word] for word in words], range=[COLOURS[word] for word in words]
+        ),
+        legend=alt.Legend(title=None, **legend),
+    )
+
+
+def nothing_to_show(text: str, width: int, height: int) -> alt.LayerChart:
+    """A panel of the usual size that says in words why it is empty."""
+    panel = alt.Chart(alt.InlineData(values=[{"text": text}]))
+    ground = panel.mark_rect(fill="#f6f6f6", stroke="#dddddd").encode(
+        x=alt.value(0), x2=alt.value(width), y=alt.value(0), y2=alt.value(height)
+    )
+    words = panel.mark_text(fontSize=15, color=QUIET).encode(
+        text="text:N", x=alt.value(width / 2), y=alt.value(height / 2)
+    )
+    return alt.LayerChart(layer=[ground, words], width=width, height=height)
+
+
+def shown(text: str, characters: int) -> str:
+    """A name from outside as it may stand in a chart: no control characters, cut in length."""
+    plain = "".join("�" if unicodedata.category(c) in _UNSHOWN else c for c in text)
+    return plain if len(plain) <= characters else plain[: characters - 1] + _ELLIPSIS
+
+
+# Control characters and halves of surrogate pairs are no XML, formats can turn the text around.
+_UNSHOWN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 message`, `2,345 messages`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,1 @@
+"""The schema `argus` in Postgres: its models, its migrations, and how rows get into it."""

@@ -1,0 +1,113 @@
+"""Connections to Postgres, with errors that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy
+from sqlalchemy import Engine
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from argus_pipeline import settings as argus_settings
+from argus_pipeline.errors import ArgusError, Unavailable
+
+APPLICATION_NAME = "argus"
+CONNECT_SECONDS = 10
+# invalid_schema_name, undefined_table, undefined_column: the migrations have not run.
+_SCHEMA_STATES = frozenset({"3F000", "42P01", "42703"})
+
+
+def create_engine(url: str, *, application_name: str = APPLICATION_NAME) -> Engine:
+    """An engine over psycopg 3 for a Postgres URL, with or without a driver in it.
+
+    Connections are checked before use, so a restarted server is no error. No connection is made
+    yet. An engine must not be carried over a fork: make one in each process.
+
+    Args:
+        url: such as `postgresql://user:password@host:5432/database`.
+        application_name: what `pg_stat_activity` shows.
+
+    Raises:
+        ArgusError: the URL is not one of Postgres.
+    """
+    try:
+        return sqlalchemy.create_engine(
+            argus_settings.with_driver(url, "psycopg"),
+            pool_pre_ping=True,
+            pool_size=5,
+            max_overflow=10,
+            pool_timeout=30,
+            connect_args={
+                "application_name": application_name,
+                "connect_timeout": CONNECT_SECONDS,
+            },
+        )
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        # Not the error's own text: it repeats the URL with its password.
+        raise ArgusError(
+            "the database URL cannot be read",
+            where="ARGUS_DATABASE_URL",
+            expected="postgresql://user:password@host:port/database",
+        ) from error
+
+
+def engine_from(settings: argus_settings.Settings) -> Engine:
+    """An engine for the configured database.
+
+    Raises:
+        ArgusError: none is configured.
+    """
+    return create_engine(settings.require_database_url())
+
+
+@contextmanager
+def session(engine: Engine) -> Iterator[Session]:
+    """A session in one transaction: committed at the end, rolled back on an error.
+
+    Raises:
+        Unavailable: the database does not answer, or broke off.
+        ArgusError: its schema lacks what this version needs.
+    """
+    with translated(engine), Session(engine, expire_on_commit=False) as opened, opened.begin():
+        yield opened
+
+
+@contextmanager
+def translated(engine: Engine) -> Iterator[None]:
+    """Turn errors of the connection into `Unavailable`, and of a missing schema into a hint."""
+    where = engine.url.render_as_string(hide_password=True)
+    try:
+        yield
+    except PoolTimeout as error:
+        raise Unavailable(
+            "no connection came free within 30 s", where=where, hint="Try again later"
+        ) from error
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) in _SCHEMA_STATES:
+            raise ArgusError(
+                f"the schema is not that of this version: {_first_line(error)}",
+                where=where,
+                hint="`argus up` or argus_pipeline.database.migrate brings it up to date",
+            ) from error
+        raise
+    except DBAPIError as error:
+        if isinstance(error, OperationalError) or error.connection_invalidated:
+            raise Unavailable(
+                f"the database does not answer: {_first_line(error)}",
+                where=where,
+                hint="`argus doctor` checks it; `argus up` starts the local one",
+            ) from error
+        raise
+
+
+def _first_line(error: DBAPIError) -> str:
+    return (str(error.orig).strip().splitlines() or ["no reason given"])[0]

@@ -1,0 +1,233 @@
+"""The tables of the schema `argus`.
+
+How far a batch has come is Dagster's to say (its partitions and runs): no column here repeats it.
+A change of these models needs a migration; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from pgvector.sqlalchemy import VECTOR
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, TSVECTOR
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+SCHEMA: Final = "argus"
+SEVERITIES: Final = ("fatal", "error", "warn", "info", "debug", "verbose", "none")
+LABELS: Final = ("fast_path", "evidence_only", "llm")
+
+# jsonb_to_tsvector and not array_to_string: a generated column takes immutable functions only.
+SEARCH_EXPRESSION: Final = (
+    "to_tsvector('simple'::regconfig, code || ' ' || coalesce(ecu, '') || ' ' || title)"
+    " || jsonb_to_tsvector('simple'::regconfig,"
+    " symptoms || causes || checks || remedies, '[\"string\"]'::jsonb)"
+)
+
+
+class Base(DeclarativeBase):
+    """The models' base: real types for the annotations, and names for all constraints."""
+
+    metadata = MetaData(
+        schema=SCHEMA,
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+        },
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own way of declaring it
+        str: Text(),
+        int: BigInteger(),
+        float: Double(),
+        datetime: TIMESTAMP(timezone=True),
+        dict[str, str]: JSONB(),
+        dict[str, Any]: JSONB(),
+        list[str]: JSONB(),
+        list[dict[str, Any]]: JSONB(),
+        list[int]: ARRAY(BigInteger()),
+    }
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+class Batch(Base):
+    """One upload, as its manifest describes it."""
+
+    __tablename__ = "batches"
+    __table_args__ = (
+        CheckConstraint("batch ~ '^[A-Za-z0-9._-]{1,128}$'", name="batch_is_safe"),
+        CheckConstraint(_one_of("priority", ("P0", "P1", "P2")), name="priority"),
+        CheckConstraint("files > 0 AND bytes >= 0", name="sizes"),
+        CheckConstraint("jsonb_typeof(tags) = 'object'", name="tags"),
+        Index(None, "platform", "firmware"),
+        Index(None, "created"),
+    )
+
+    batch: Mapped[str] = mapped_column(primary_key=True)
+    vehicle: Mapped[str]
+    platform: Mapped[str]
+    firmware: Mapped[str]
+    firmware_from: Mapped[str | None]
+    campaign: Mapped[str | None]
+    priority: Mapped[str]
+    created: Mapped[datetime]
+    manifest_etag: Mapped[str]
+    files: Mapped[int] = mapped_column(Integer)
+    bytes: Mapped[int]
+    tags: Mapped[dict[str, str]]
+    registered_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Recording(Base):
+    """What became of one recording. Every byte of it is counted once."""
+
+    __tablename__ = "recordings"
+    __table_args__ = (
+        CheckConstraint(_one_of("status", ("parsed", "partial", "quarantined")), name="status"),
+        CheckConstraint("format IN ('dlt', 'rec')", name="format"),
+        CheckConstraint(
+            "decoded_bytes >= 0 AND quarantined_bytes >= 0"
+            " AND decoded_bytes + quarantined_bytes = size",
+            name="every_byte_counted",
+        ),
+        CheckConstraint("rows >= 0 AND fault_count >= 0", name="counts"),
+        CheckConstraint("jsonb_typeof(tables) = 'array'", name="tables"),
+    )
+
+    batch: Mapped[str] = mapped_column(
+        ForeignKey(Batch.batch, ondelete="CASCADE"), primary_key=True
+    )
+    recording: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[str]
+    format: Mapped[str | None]
+    size: Mapped[int]
+    rows: Mapped[int]
+    decoded_bytes: Mapped[int]
+    quarantined_bytes: Mapped[int]
+    fault_count: Mapped[int]
+    error: Mapped[str | None]
+    input_hash: Mapped[str]
+    parser_version: Mapped[str]
+    tables: Mapped[list[dict[str, Any]]]
+
+
+class EventCount(Base):
+    """How many messages of a batch have these sources, this code and this severity."""
+
+    __tablename__ = "event_counts"
+    __table_args__ = (
+        UniqueConstraint(
+            "batch", "ecu", "app", "code", "severity", postgresql_nulls_not_distinct=True
+        ),
+        CheckConstraint(_one_of("severity", SEVERITIES), name="severity"),
+        CheckConstraint("messages > 0", name="messages"),
+        Index(None, "code"),
+    )
+
+    # A surrogate, since ECU, application and code may each be unknown.
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    batch: Mapped[str] = mapped_column(ForeignKey(Batch.batch, ondelete="CASCADE"))
+    ecu: Mapped[str | None]
+    app: Mapped[str | None]
+    code: Mapped[str | None]
+    severity: Mapped[str]
+    messages: Mapped[int]
+
+
+class Diagnosis(Base):
+    """The verdict over one batch: the whole diagnosis in `content`, what is asked for beside it."""
+
+    __tablename__ = "diagnoses"
+    __table_args__ = (
+        CheckConstraint(_one_of("label", LABELS), name="label"),
+        CheckConstraint("confidence BETWEEN 0 AND 1", name="confidence"),
+        CheckConstraint("jsonb_typeof(top_codes) = 'array'", name="top_codes"),
+        CheckConstraint("jsonb_typeof(content) = 'object'", name="content"),
+        CheckConstraint("(embedding IS NULL) = (embedder IS NULL)", name="embedder"),
+        UniqueConstraint("batch"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    batch: Mapped[str] = mapped_column(ForeignKey(Batch.batch, ondelete="CASCADE"))
+    verdict: Mapped[str]
+    label: Mapped[str]
+    confidence: Mapped[float | None]
+    top_codes: Mapped[list[str]]
+    content: Mapped[dict[str, Any]]
+    embedding: Mapped[list[float] | None] = mapped_column(VECTOR())
+    embedder: Mapped[str | None]
+    confirmed: Mapped[bool | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class KnowledgeArticle(Base):
+    """One article. A null platform, firmware bound or ECU stands for any.
+
+    `firmware_min_key` and `firmware_max_key` are the bounds as `knowledge.versions` orders them.
+    The vector has no fixed dimension: only vectors of the same embedder are ever compared. It and
+    the search column are loaded when they are asked for only.
+    """
+
+    __tablename__ = "knowledge_articles"
+    __table_args__ = (
+        CheckConstraint("article_id ~ '^[a-z0-9][a-z0-9-]{0,127}$'", name="article_id"),
+        CheckConstraint("code <> ''", name="code"),
+        CheckConstraint(
+            "(firmware_min IS NULL) = (firmware_min_key IS NULL)"
+            " AND (firmware_max IS NULL) = (firmware_max_key IS NULL)",
+            name="firmware_keys",
+        ),
+        CheckConstraint("firmware_min_key <= firmware_max_key", name="firmware_range"),
+        CheckConstraint(
+            "jsonb_typeof(symptoms) = 'array' AND jsonb_typeof(causes) = 'array'"
+            " AND jsonb_typeof(checks) = 'array' AND jsonb_typeof(remedies) = 'array'",
+            name="lists",
+        ),
+        CheckConstraint("vector_dims(embedding) = dimension", name="dimension"),
+        Index(None, "code", "platform"),
+        Index(None, "search", postgresql_using="gin"),
+    )
+
+    article_id: Mapped[str] = mapped_column(primary_key=True)
+    code: Mapped[str]
+    platform: Mapped[str | None]
+    firmware_min: Mapped[str | None]
+    firmware_min_key: Mapped[list[int] | None]
+    firmware_max: Mapped[str | None]
+    firmware_max_key: Mapped[list[int] | None]
+    ecu: Mapped[str | None]
+    title: Mapped[str]
+    symptoms: Mapped[list[str]]
+    causes: Mapped[list[str]]
+    checks: Mapped[list[str]]
+    remedies: Mapped[list[str]]
+    source: Mapped[str]
+    language: Mapped[str]
+    content_hash: Mapped[str]
+    embedding: Mapped[list[float]] = mapped_column(VECTOR(), deferred=True)
+    embedder: Mapped[str]
+    dimension: Mapped[int] = mapped_column(Integer)
+    search: Mapped[str] = mapped_column(
+        TSVECTOR(), Computed(SEARCH_EXPRESSION, persisted=True), deferred=True
+    )
+    changed_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,98 @@
+"""The articles that a retrieval found, numbered K1, K2, … as they come into use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from argus_pipeline.batches.manifest import Manifest
+from argus_pipeline.diagnosis.evidence import Evidence
+from argus_pipeline.diagnosis.model import ArticleUsed
+from argus_pipeline.diagnosis.ranking import Fit
+from argus_pipeline.diagnosis.text import clean
+from argus_pipeline.knowledge.codes import normal_code
+from argus_pipeline.knowledge.retrieval import ArticleMatch, Step
+
+_FITS: Final = {
+    Step.CODE_PLATFORM_FIRMWARE: Fit.FIRMWARE,
+    Step.CODE_PLATFORM: Fit.PLATFORM,
+    Step.CODE: Fit.ANY,
+}
+_TITLE_CHARACTERS: Final = 120
+_LINE_CHARACTERS: Final = 240
+_LINES: Final = 6
+
+
+class Shelf:
+    """The matches of one retrieval for one vehicle. Asking for an article's id puts it to use."""
+
+    def __init__(self, manifest: Manifest, matches: Sequence[ArticleMatch]) -> None:
+        self._platform = manifest.platform
+        self._matches = list(matches)
+        self._used: dict[str, ArticleUsed] = {}
+
+    def for_code(self, piece: Evidence) -> list[ArticleMatch]:
+        """Matches of the evidence's code that hold for this platform, the best fit first."""
+        order = list(Fit)
+        return sorted(
+            (m for m in self._of_code(piece) if m.step in _FITS),
+            key=lambda m: (order.index(self.fit(m)), *_nearness(m)),
+        )
+
+    def elsewhere(self, piece: Evidence) -> list[ArticleMatch]:
+        """Matches of the evidence's code that were written for other platforms."""
+        return sorted(
+            (m for m in self._of_code(piece) if m.step is Step.OTHER_PLATFORM), key=_nearness
+        )
+
+    def by_text(self) -> list[ArticleMatch]:
+        """Matches that only their wording brought here, the nearest first."""
+        return sorted((m for m in self._matches if m.step is Step.FREE_TEXT), key=_nearness)
+
+    def fit(self, match: ArticleMatch) -> Fit:
+        """How well an article of the right code, for this platform or any, fits this vehicle."""
+        fit = _FITS[match.step]
+        return Fit.OTHER_FIRMWARE if fit is Fit.ANY and match.caveat else fit
+
+    def _of_code(self, piece: Evidence) -> list[ArticleMatch]:
+        code = normal_code(piece.code or "")
+        return [m for m in self._matches if piece.code and m.code == code]
+
+    def use(self, match: ArticleMatch) -> ArticleUsed:
+        """The article as the diagnosis keeps it; the same one each time."""
+        article = match.article
+        if article.article_id not in self._used:
+            self._used[article.article_id] = ArticleUsed(
+                id=f"K{len(self._used) + 1}",
+                article_id=article.article_id,
+                title=clean(article.title, _TITLE_CHARACTERS).rstrip("."),
+                code=article.code,
+                platform=article.platform,
+                firmware_min=article.firmware_min,
+                firmware_max=article.firmware_max,
+                step=str(match.step),
+                distance=None if match.distance is None else round(match.distance, 4),
+                other_platform=article.platform not in {None, self._platform},
+                caveat=None if match.caveat is None else clean(match.caveat, _TITLE_CHARACTERS),
+                symptoms=_lines(article.symptoms),
+                causes=_lines(article.causes),
+                checks=_lines(article.checks),
+                remedies=_lines(article.remedies),
+                source=clean(article.source, _TITLE_CHARACTERS),
+                language=article.language,
+            )
+        return self._used[article.article_id]
+
+    @property
+    def used(self) -> tuple[ArticleUsed, ...]:
+        """All articles in use, in the order of their ids."""
+        return tuple(self._used.values())
+
+
+def _nearness(match: ArticleMatch) -> tuple[float, str]:
+    distance = 3.0 if match.distance is None else match.distance
+    return distance, match.article.article_id
+
+
+def _lines(texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(clean(text, _LINE_CHARACTERS) for text in texts[:_LINES])

@@ -1,0 +1,255 @@
+"""What a diagnosis is: claims that cite, causes in order, and what the whole rests on.
+
+`schema.json` beside this file describes the JSON form; `to_json` and `from_json` write and read it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from argus_pipeline.diagnosis.evidence import Evidence, Kind, Reference
+
+SCHEMA: Final = 1
+SCHEMA_FILE: Final = Path(__file__).with_name("schema.json")
+
+
+class Outcome(StrEnum):
+    """The three answers that a diagnosis can give."""
+
+    NO_FAULT = "no fault found"
+    LIKELY = "likely cause"
+    UNKNOWN = "unknown"
+
+
+class Label(StrEnum):
+    """How a diagnosis came about, so that nobody takes one kind for another."""
+
+    EVIDENCE_ONLY = "evidence_only"
+
+
+class Word(StrEnum):
+    """Confidence in one word."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence and the ids that it rests on: `E…` evidence, `K…` articles."""
+
+    text: str
+    citations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """A rule of thumb, never a probability: `points` of `of`, one for each reason that holds."""
+
+    word: Word
+    points: int
+    of: int
+    reasons: tuple[str, ...]
+    calibrated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A likely cause: the statement, the fault code it explains, and what its articles advise.
+
+    `step` says by which step of the retrieval its first article was found. Articles that were
+    written for another platform make no cause.
+    """
+
+    claim: Claim
+    code: str
+    severity: str
+    score: float
+    confidence: Confidence
+    articles: tuple[str, ...]
+    step: str
+    causes: tuple[Claim, ...]
+    checks: tuple[Claim, ...]
+    remedies: tuple[Claim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleUsed:
+    """A knowledge article as it was when the diagnosis was made.
+
+    `step` says by which step of the retrieval it was found, `caveat` why it may not hold for this
+    vehicle; `distance` is the cosine distance to the log's own words, None where it is not known.
+    """
+
+    id: str
+    article_id: str
+    title: str
+    code: str
+    platform: str | None
+    firmware_min: str | None
+    firmware_max: str | None
+    step: str
+    distance: float | None
+    other_platform: bool
+    caveat: str | None
+    symptoms: tuple[str, ...]
+    causes: tuple[str, ...]
+    checks: tuple[str, ...]
+    remedies: tuple[str, ...]
+    source: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingState:
+    """A recording of the batch that was not decoded whole, and what was saved of it."""
+
+    recording: str
+    status: str
+    size: int
+    rows: int
+    decoded_bytes: int
+    quarantined_bytes: int
+    fault_count: int
+    first_fault_offset: int | None
+    reason: str
+    evidence: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The structured verdict on one batch.
+
+    The same batch, statistics and articles give the same diagnosis to the byte: it holds no time
+    of its own making. `dropped` counts claims that the validator took out because a citation or a
+    number did not hold, `shortened` those that did not fit into the word limit. `summary` is the
+    short text whose embedding finds this diagnosis again.
+    """
+
+    batch: str
+    vehicle: str
+    platform: str
+    firmware: str
+    firmware_from: str | None
+    campaign: str | None
+    outcome: Outcome
+    verdict: Claim
+    label: Label
+    confidence: Confidence
+    first_step: Claim
+    likely_causes: tuple[Cause, ...]
+    checked: tuple[Claim, ...]
+    next_steps: tuple[Claim, ...]
+    unknowns: tuple[Claim, ...]
+    evidence: tuple[Evidence, ...]
+    articles: tuple[ArticleUsed, ...]
+    damaged: tuple[RecordingState, ...]
+    damaged_omitted: int
+    top_codes: tuple[tuple[str, str, int], ...]
+    """The first codes of the evidence: code, worst severity, messages."""
+    summary: str
+    notes: tuple[str, ...] = ()
+    """What the retrieval could not do."""
+    dropped: int = 0
+    shortened: int = 0
+
+    def to_json(self) -> bytes:
+        """The diagnosis as UTF-8 JSON, the same bytes for the same diagnosis."""
+        content = {"schema": SCHEMA, **asdict(self)}
+        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=_plain)
+        return text.encode("utf-8", "backslashreplace") + b"\n"
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> Diagnosis:
+        """Read a diagnosis back.
+
+        Raises:
+            ValueError: this is not a diagnosis of this schema.
+        """
+        content: dict[str, Any] = json.loads(data)
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+            raise ValueError(f"not a diagnosis of schema {SCHEMA}")
+        del content["schema"]
+        try:
+            return cls._from_content(content)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a diagnosis: {error}") from error
+
+    @classmethod
+    def _from_content(cls, content: dict[str, Any]) -> Diagnosis:
+        return cls(
+            **{
+                **content,
+                "outcome": Outcome(content["outcome"]),
+                "label": Label(content["label"]),
+                "verdict": _claim(content["verdict"]),
+                "confidence": _confidence(content["confidence"]),
+                "first_step": _claim(content["first_step"]),
+                "likely_causes": tuple(_cause(c) for c in content["likely_causes"]),
+                "checked": _claims(content["checked"]),
+                "next_steps": _claims(content["next_steps"]),
+                "unknowns": _claims(content["unknowns"]),
+                "evidence": tuple(_evidence(e) for e in content["evidence"]),
+                "articles": tuple(_article(a) for a in content["articles"]),
+                "damaged": tuple(RecordingState(**d) for d in content["damaged"]),
+                "notes": tuple(content["notes"]),
+                "top_codes": tuple((c, s, n) for c, s, n in content["top_codes"]),
+            }
+        )
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    raise TypeError(f"a diagnosis holds no {type(value).__name__}")
+
+
+def _claim(content: dict[str, Any]) -> Claim:
+    return Claim(content["text"], tuple(content["citations"]))
+
+
+def _claims(content: list[dict[str, Any]]) -> tuple[Claim, ...]:
+    return tuple(_claim(c) for c in content)
+
+
+def _confidence(content: dict[str, Any]) -> Confidence:
+    return Confidence(
+        **{**content, "word": Word(content["word"]), "reasons": tuple(content["reasons"])}
+    )
+
+
+def _cause(content: dict[str, Any]) -> Cause:
+    return Cause(
+        **{
+            **content,
+            "claim": _claim(content["claim"]),
+            "confidence": _confidence(content["confidence"]),
+            "articles": tuple(content["articles"]),
+            "causes": _claims(content["causes"]),
+            "checks": _claims(content["checks"]),
+            "remedies": _claims(content["remedies"]),
+        }
+    )
+
+
+def _evidence(content: dict[str, Any]) -> Evidence:
+    time = content["time"]
+    return Evidence(
+        **{
+            **content,
+            "kind": Kind(content["kind"]),
+            "references": tuple(Reference(**r) for r in content["references"]),
+            "time": None if time is None else datetime.fromisoformat(time),
+        }
+    )
+
+
+def _article(content: dict[str, Any]) -> ArticleUsed:
+    lists = {name: tuple(content[name]) for name in ("symptoms", "causes", "checks", "remedies")}
+    return ArticleUsed(**{**content, **lists})

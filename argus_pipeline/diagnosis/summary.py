@@ -1,0 +1,123 @@
+"""The feature summary: what a batch's statistics and results say, in about 1,000 tokens.
+
+Only counts, names and masked texts travel on; names and texts from a log are cleaned and
+shortened first. What does not fit is counted, and the last piece of evidence says how much it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Final
+
+from argus_pipeline.batches.manifest import Manifest
+from argus_pipeline.diagnosis.evidence import Evidence, FeatureSummary, Kind, line
+from argus_pipeline.diagnosis.log_evidence import (
+    Listed,
+    code_evidence,
+    event_evidence,
+    scope_evidence,
+    severity_evidence,
+)
+from argus_pipeline.diagnosis.recording_evidence import damage_evidence, update_evidence
+from argus_pipeline.diagnosis.text import amount, token_estimate
+from argus_pipeline.recordings.result import RecordingResult
+
+if TYPE_CHECKING:
+    from argus_pipeline.statistics import BatchStatistics
+
+MAX_TOKENS: Final = 1000
+# What the id of a piece, its line end and the remainder's sentence can take at most.
+_TOKENS_PER_ID: Final = 2
+_TOKENS_FOR_REMAINDER: Final = 90
+
+
+def summarise(
+    manifest: Manifest, results: Sequence[RecordingResult], statistics: BatchStatistics
+) -> FeatureSummary:
+    """Number the evidence of a batch (E1, E2, …) in the order of `Kind`.
+
+    The order of importance decides what fits: scope and update, then codes, damaged recordings
+    and texts of fatal or error messages in turn, each the worst first.
+    """
+    always = [
+        update_evidence(manifest),
+        scope_evidence(statistics, len(manifest.recordings)),
+        severity_evidence(statistics),
+    ]
+    codes = code_evidence(statistics)
+    damage = damage_evidence(results)
+    events = event_evidence(statistics)
+
+    room = MAX_TOKENS - _TOKENS_FOR_REMAINDER - sum(_cost(piece) for piece in always)
+    chosen: list[Evidence] = []
+    for piece in _in_turn(codes.evidence, damage.evidence, events.evidence):
+        cost = _cost(piece)
+        # The first that does not fit ends it, so that no lesser piece stands where a worse lacks.
+        if cost > room:
+            break
+        room -= cost
+        chosen.append(piece)
+    remainder = _remainder(codes, damage, events, chosen)
+    ordered = sorted([*always, *chosen], key=lambda piece: list(Kind).index(piece.kind))
+    return FeatureSummary(
+        tuple(
+            replace(piece, id=f"E{number}")
+            for number, piece in enumerate([*ordered, *remainder], start=1)
+        )
+    )
+
+
+def _cost(piece: Evidence) -> int:
+    return token_estimate(line(piece)) + _TOKENS_PER_ID
+
+
+def _in_turn(
+    codes: Sequence[Evidence], damage: Sequence[Evidence], events: Sequence[Evidence]
+) -> Iterable[Evidence]:
+    """Two codes, one damaged recording, one event, and so on: none of them crowds out another."""
+    pairs = zip_longest(codes[::2], codes[1::2])
+    for pair, damaged, event in zip_longest(pairs, damage, events):
+        yield from (piece for piece in (*(pair or ()), damaged, event) if piece is not None)
+
+
+def _remainder(
+    codes: Listed, damage: Listed, events: Listed, chosen: Sequence[Evidence]
+) -> list[Evidence]:
+    parts: list[str] = []
+    numbers: dict[str, int | float] = {}
+
+    def left(listed: Listed, kind: Kind, measure: str) -> tuple[int, int]:
+        kept = [piece for piece in chosen if piece.kind is kind]
+        number = listed.total - len(kept)
+        weight = listed.weight - sum(int(piece.numbers[measure]) for piece in kept)
+        if number:
+            numbers[f"{kind}_left_out"] = number
+            numbers[f"{kind}_{measure}_left_out"] = weight
+        return number, weight
+
+    number, messages = left(codes, Kind.CODE, "messages")
+    if number:
+        parts.append(f"{amount(number, 'more code')} with {amount(messages, 'message')}")
+    number, lost = left(damage, Kind.DAMAGE, "quarantined_bytes")
+    if number:
+        parts.append(
+            f"{amount(number, 'more damaged recording')} with {amount(lost, 'byte')} not decoded"
+        )
+    number, messages = left(events, Kind.EVENT, "messages")
+    if number:
+        parts.append(
+            f"{amount(number, 'more text')} of fatal or error messages without a code,"
+            f" with {amount(messages, 'message')}"
+        )
+    if events.unseen:
+        numbers["events_unseen"] = events.unseen
+        parts.append(
+            f"{amount(events.unseen, 'older fatal or error message')}, of which only the count"
+            " is kept"
+        )
+    if not parts:
+        return []
+    statement = f"Left out of this list: and {'; and '.join(parts)}."
+    return [Evidence("", Kind.REMAINDER, statement, numbers)]

@@ -1,0 +1,154 @@
+"""The frames of a batch's statistics: their columns, types and order. A public interface.
+
+Each is kept as `statistics/<batch>/<name>.parquet` and has the same columns when it is empty.
+Times are in UTC with nanoseconds, `severity` sorts from `fatal` to `none`, counts are of messages.
+
+recordings        one row a recording, from its result. `messages`: rows found in its tables.
+totals            one row. `events`: messages with a severity, or of a type with a fault code;
+                  `critical_events`: those that are fatal or error; `coded`: those that name a
+                  fault code; `unplaced`: without a time; `clock_not_set`: with a time before
+                  2001; `unmapped_severities`: with a severity that no known scale has (they
+                  count as `none`). `first_time`, `last_time`: of the messages with a set clock,
+                  where there are any.
+severities        messages by severity. Their sum is `totals.messages`.
+sources           messages by ecu, application, context and severity; the same sum.
+codes             one row a fault code. `severity`: the worst; `ecu`: the one with the most
+                  messages, of `ecus` that reported it; `recording`, `table`, `offset`: the first
+                  message with it, by time, then by place.
+codes_by_ecu      messages by fault code, ecu and severity.
+minutes           messages by minute and severity. The sum and `totals.unplaced` are all messages.
+timeline          messages by time bin [start, end) and severity, at most 120 bins, without the
+                  messages of unset clocks and those that a jump of the clock put far away.
+critical_events   the newest 1,000 fatal and error events, oldest first. `code`: the first in the
+                  text, or the field's; `template`: the text with its variable parts masked.
+critical_templates  the 1,000 most frequent templates of fatal and error events. `recording`,
+                  `table`, `offset`: the first message of it, by time, then by place.
+signals           numeric and boolean fields of `.rec` tables. `messages`: rows of the table;
+                  `missing`: nulls; `nan`: not a number; min, max, mean: of the other values.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from argus_pipeline.statistics.severity import SEVERITY
+
+TIME: Final = pl.Datetime("ns", "UTC")
+
+_COLUMNS: Final[dict[str, dict[str, pl.DataType | type[pl.DataType]]]] = {
+    "recordings": {
+        "recording": pl.String,
+        "format": pl.String,
+        "status": pl.String,
+        "rows": pl.UInt64,
+        "messages": pl.UInt64,
+        "decoded_bytes": pl.UInt64,
+        "quarantined_bytes": pl.UInt64,
+        "fault_count": pl.UInt64,
+    },
+    "totals": {
+        "recordings": pl.UInt64,
+        "messages": pl.UInt64,
+        "events": pl.UInt64,
+        "critical_events": pl.UInt64,
+        "coded": pl.UInt64,
+        "unplaced": pl.UInt64,
+        "clock_not_set": pl.UInt64,
+        "unmapped_severities": pl.UInt64,
+        "first_time": TIME,
+        "last_time": TIME,
+        "decoded_bytes": pl.UInt64,
+        "quarantined_bytes": pl.UInt64,
+        "fault_count": pl.UInt64,
+    },
+    "severities": {"severity": SEVERITY, "messages": pl.UInt64},
+    "sources": {
+        "ecu": pl.String,
+        "app": pl.String,
+        "context": pl.String,
+        "severity": SEVERITY,
+        "messages": pl.UInt64,
+    },
+    "codes": {
+        "code": pl.String,
+        "severity": SEVERITY,
+        "ecu": pl.String,
+        "ecus": pl.UInt32,
+        "messages": pl.UInt64,
+        "first_time": TIME,
+        "last_time": TIME,
+        "recording": pl.String,
+        "table": pl.String,
+        "offset": pl.UInt64,
+    },
+    "codes_by_ecu": {
+        "code": pl.String,
+        "ecu": pl.String,
+        "severity": SEVERITY,
+        "messages": pl.UInt64,
+    },
+    "minutes": {"minute": TIME, "severity": SEVERITY, "messages": pl.UInt64},
+    "timeline": {"start": TIME, "end": TIME, "severity": SEVERITY, "messages": pl.UInt64},
+    "critical_events": {
+        "time": TIME,
+        "recording": pl.String,
+        "table": pl.String,
+        "offset": pl.UInt64,
+        "ecu": pl.String,
+        "app": pl.String,
+        "context": pl.String,
+        "severity": SEVERITY,
+        "code": pl.String,
+        "template": pl.String,
+        "text": pl.String,
+    },
+    "critical_templates": {
+        "template": pl.String,
+        "severity": SEVERITY,
+        "ecu": pl.String,
+        "messages": pl.UInt64,
+        "first_time": TIME,
+        "last_time": TIME,
+        "recording": pl.String,
+        "table": pl.String,
+        "offset": pl.UInt64,
+    },
+    "signals": {
+        "recording": pl.String,
+        "table": pl.String,
+        "signal": pl.String,
+        "messages": pl.UInt64,
+        "missing": pl.UInt64,
+        "nan": pl.UInt64,
+        "min": pl.Float64,
+        "max": pl.Float64,
+        "mean": pl.Float64,
+    },
+}
+
+SCHEMAS: Final = {name: pl.Schema(columns) for name, columns in _COLUMNS.items()}
+
+_ORDER: Final[dict[str, tuple[list[str], list[bool]]]] = {
+    "codes": (["messages", "code"], [True, False]),
+    "critical_templates": (
+        ["messages", "template", "severity", "ecu"],
+        [True, False, False, False],
+    ),
+    "critical_events": (["time", "recording", "table", "offset"], [False] * 4),
+}
+"""Columns to sort by, and which of them downwards; any other frame is sorted by its columns."""
+
+
+def empty(name: str) -> pl.DataFrame:
+    """A frame without rows."""
+    return pl.DataFrame(schema=SCHEMAS[name])
+
+
+def fit(name: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with the columns, types and order of rows that the frame `name` has."""
+    schema = SCHEMAS[name]
+    fitted = frame.select(pl.col(column).cast(kind) for column, kind in schema.items())
+    by, descending = _ORDER.get(name, (schema.names(), [False] * len(schema)))
+    return fitted.sort(by, descending=descending, nulls_last=False)

@@ -1,0 +1,86 @@
+"""What happened in a batch: counts by severity, source, code and time, from the typed tables."""
+
+from collections.abc import Iterator
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    Failure,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+)
+
+from argus_pipeline.database.engine import session
+from argus_pipeline.database.records import replace_event_counts
+from argus_pipeline.recordings.finished import read_results
+from argus_pipeline.statistics import (
+    check_totals,
+    compute_statistics,
+    recording_tables,
+    write_statistics,
+)
+from argus_pipeline.statistics.event_rows import event_rows
+from assets.common import OWNERS, RETRIES, batches, column_schema, inline_table, read_manifest
+from assets.parsed_csv import parsed_csv
+from resources.database import DatabaseResource
+from resources.object_store import ObjectStoreResource
+
+
+@asset(
+    partitions_def=batches,
+    deps=[parsed_csv],
+    group_name="batch",
+    kinds={"polars", "parquet"},
+    owners=OWNERS,
+    code_version="1",
+    retry_policy=RETRIES,
+    check_specs=[
+        AssetCheckSpec(
+            "statistics_add_up",
+            asset="batch_statistics",
+            partitions_def=batches,
+            blocking=True,
+            description="The sums over severities, sources and time are the rows that were parsed.",
+        )
+    ],
+)
+def batch_statistics(
+    context: AssetExecutionContext, object_store: ObjectStoreResource, database: DatabaseResource
+) -> Iterator[AssetCheckResult | MaterializeResult]:
+    """Messages by severity, ECU, application, code and minute; top codes; critical events."""
+    store = object_store.store()
+    manifest, _, _ = read_manifest(context, store)
+    results = read_results(store, manifest)
+    tables = recording_tables(results, lambda table: store.uri(table.parquet_key))
+    statistics = compute_statistics(tables, results, storage_options=store.storage_options())
+    differences = [str(difference) for difference in check_totals(statistics, results)]
+    yield AssetCheckResult(
+        passed=not differences,
+        check_name="statistics_add_up",
+        metadata={
+            "messages": statistics.total("messages"),
+            "differences": MetadataValue.json(differences),
+        },
+    )
+    if differences:
+        raise Failure(
+            f"The statistics do not add up: {'; '.join(differences)}", allow_retries=False
+        )
+    written = write_statistics(store, manifest.batch, statistics)
+    with session(database.engine()) as opened:
+        replace_event_counts(opened, manifest.batch, event_rows(statistics))
+    yield MaterializeResult(
+        metadata={
+            "dagster/row_count": statistics.total("messages"),
+            "dagster/column_schema": column_schema(statistics.codes),
+            "critical events": statistics.total("critical_events"),
+            "fault codes": statistics.codes.height,
+            "messages without a time": statistics.total("unplaced"),
+            "severities": inline_table(statistics.severities),
+            "top codes": inline_table(statistics.codes),
+            "critical messages": inline_table(statistics.critical_templates, rows=10),
+            "tables": MetadataValue.md("\n".join(f"- `{store.uri(k)}`" for k in written.values())),
+        }
+    )

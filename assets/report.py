@@ -1,0 +1,38 @@
+"""What people read of a batch: the diagnosis with its evidence and charts, in three forms."""
+
+from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, asset
+
+from argus_pipeline.charts import read_drawings
+from argus_pipeline.diagnosis import load_diagnosis
+from argus_pipeline.report import render_markdown, write_report
+from assets.charts import charts
+from assets.common import OWNERS, RETRIES, batches
+from assets.diagnosis import diagnosis
+from resources.database import DatabaseResource
+from resources.object_store import ObjectStoreResource
+
+
+@asset(
+    partitions_def=batches,
+    deps=[charts, diagnosis],
+    group_name="batch",
+    kinds={"markdown", "html"},
+    owners=OWNERS,
+    code_version="1",
+    retry_policy=RETRIES,
+)
+def report(
+    context: AssetExecutionContext, object_store: ObjectStoreResource, database: DatabaseResource
+) -> MaterializeResult:
+    """The report of a batch as Markdown, one self-contained HTML page, and JSON."""
+    store = object_store.store()
+    batch = context.partition_key
+    found = load_diagnosis(database.engine(), batch)
+    written = write_report(store, found, read_drawings(store, batch))
+    return MaterializeResult(
+        metadata={
+            "report": MetadataValue.md(render_markdown(found)),
+            "label": found.label.value,
+            "files": MetadataValue.md("\n".join(f"- `{store.uri(key)}`" for key in written)),
+        }
+    )

@@ -1,0 +1,132 @@
+"""Which uploads are complete and new."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from argus_pipeline.batches.arrivals import (
+    Candidate,
+    Cursor,
+    Folder,
+    days_to_look_at,
+    decide,
+    folders_to_read,
+)
+from argus_pipeline.batches.manifest import BatchFile, Manifest
+
+DAY = date(2026, 11, 23)
+
+
+def candidate(
+    name: str, etag: str = "e1", *, priority: str = "P1", error: str | None = None, day: date = DAY
+) -> Candidate:
+    manifest = Manifest(
+        name,
+        "vehicle",
+        "J7",
+        "v1",
+        datetime(2026, 11, 23, tzinfo=UTC),
+        (BatchFile("a.dlt", 1, "0" * 64),),
+        priority=priority,
+    )
+    return Candidate(Folder(day, name), etag, None if error else manifest, error)
+
+
+def decided(*candidates: Candidate, etags: dict[str, str] | None = None, cursor: Cursor = Cursor()):  # noqa: B008
+    return decide(
+        candidates,
+        folders=[c.folder for c in candidates],
+        accepted_etags=etags or {},
+        cursor=cursor,
+        position="",
+    )
+
+
+def test_a_new_manifest_is_accepted() -> None:
+    assert [c.folder.name for c in decided(candidate("b1")).accepted] == ["b1"]
+
+
+def test_the_same_manifest_again_changes_nothing() -> None:
+    assert decided(candidate("b1"), etags={"b1": "e1"}).accepted == ()
+
+
+def test_a_mended_manifest_is_accepted_again() -> None:
+    assert len(decided(candidate("b1", "e2"), etags={"b1": "e1"}).accepted) == 1
+
+
+def test_urgent_batches_come_first() -> None:
+    found = decided(
+        candidate("a", priority="P2"), candidate("b", priority="P1"), candidate("c", priority="P0")
+    )
+    assert [c.folder.name for c in found.accepted] == ["c", "b", "a"]
+
+
+def test_a_bad_manifest_is_reported_once_and_holds_up_no_other() -> None:
+    bad, good = candidate("bad", error="is not JSON"), candidate("good")
+    first = decided(bad, good)
+    assert [c.folder.name for c in first.accepted] == ["good"]
+    assert [c.error for c in first.rejected] == ["is not JSON"]
+    again = decided(bad, good, etags={"good": "e1"}, cursor=first.cursor)
+    assert again.rejected == ()
+
+
+def test_a_bad_manifest_that_was_changed_and_is_still_bad_is_reported_again() -> None:
+    first = decided(candidate("bad", "e1", error="is not JSON"))
+    second = decided(candidate("bad", "e2", error="lacks 'batch'"), cursor=first.cursor)
+    assert [c.error for c in second.rejected] == ["lacks 'batch'"]
+
+
+def test_a_rejection_is_remembered_while_its_folder_is_not_read() -> None:
+    first = decided(candidate("bad", error="is not JSON"))
+    unread = decide(
+        [],
+        folders=[Folder(DAY, "bad")],
+        accepted_etags={},
+        cursor=first.cursor,
+        position="",
+    )
+    assert unread.cursor.rejected == first.cursor.rejected
+
+
+def test_a_rejection_is_forgotten_once_its_folder_left_the_window() -> None:
+    first = decided(candidate("bad", error="is not JSON"))
+    gone = decide([], folders=[], accepted_etags={}, cursor=first.cursor, position="")
+    assert gone.cursor.rejected == {}
+
+
+def test_a_copy_of_a_batch_under_another_day_is_rejected() -> None:
+    found = decided(candidate("b1"), candidate("b1", "e9", day=date(2026, 11, 24)))
+    assert [c.folder.day for c in found.accepted] == [DAY]
+    assert "already" in str(found.rejected[0].error)
+
+
+@given(st.text())
+def test_a_cursor_that_cannot_be_read_starts_again(text: str) -> None:
+    assert isinstance(Cursor.from_text(text), Cursor)
+
+
+@given(st.text(), st.dictionaries(st.text(), st.text()))
+def test_a_cursor_reads_back_as_written(position: str, rejected: dict[str, str]) -> None:
+    cursor = Cursor(position, rejected)
+    assert Cursor.from_text(cursor.to_text()) == cursor
+
+
+def test_all_unknown_folders_are_read_and_the_known_ones_in_turn() -> None:
+    folders = [Folder(DAY, f"known-{i}") for i in range(5)] + [Folder(DAY, "new")]
+    known = {f"known-{i}" for i in range(5)}
+    seen: set[str] = set()
+    position = ""
+    for _ in range(3):
+        reading, position = folders_to_read(folders, known, Cursor(position), 2)
+        assert reading[0].name == "new"
+        assert len(reading) == 3
+        seen |= {folder.name for folder in reading[1:]}
+    assert seen == known
+
+
+def test_the_window_holds_the_days_back_and_tomorrow() -> None:
+    days = days_to_look_at(datetime(2026, 11, 23, 23, 59, tzinfo=UTC), 2)
+    assert [day.day for day in days] == [21, 22, 23, 24]
