@@ -6,6 +6,7 @@ The one reader of them. Nothing here is stored: the stage follows from the newes
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -146,7 +147,7 @@ def _status(instance: DagsterInstance, batch: str) -> BatchStatus:
     stage, detail = stage_of(run.status.value, steps)
     if stage is Stage.FAILED:
         detail = _reason(instance, run) or detail
-    ended = record.end_time or record.update_timestamp.timestamp()
+    ended = record.end_time or time.time()
     seconds = max(ended - record.start_time, 0.0) if record.start_time else None
     return BatchStatus(batch, stage, detail, run.run_id, seconds)
 

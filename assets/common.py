@@ -38,7 +38,7 @@ def read_manifest(
 ) -> tuple[Manifest, str, str]:
     """The manifest of the context's batch, its key and the ETag of just these bytes."""
     batch = context.partition_key
-    key = locate_manifest(store, batch, context.run.tags.get(MANIFEST_KEY_TAG))
+    key = locate_manifest(store, batch, context.run_tags.get(MANIFEST_KEY_TAG))
     data, etag = store.get_with_etag(key)
     return parse_manifest(data, key=key, batch=batch), key, etag
 

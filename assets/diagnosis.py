@@ -13,8 +13,9 @@ from dagster import (
     asset,
 )
 
-from argus_pipeline.diagnosis import check_citations, diagnose, save_diagnosis
+from argus_pipeline.diagnosis import Diagnosis, check_citations, diagnose, save_diagnosis
 from argus_pipeline.recordings.finished import read_results
+from argus_pipeline.report import escape
 from argus_pipeline.statistics import read_statistics
 from assets.batch_statistics import batch_statistics
 from assets.common import OWNERS, RETRIES, batches, read_manifest
@@ -87,12 +88,18 @@ def diagnosis(
             "label": found.label.value,
             "confidence": f"{found.confidence.word} ({found.confidence.points} of "
             f"{found.confidence.of} points, uncalibrated)",
-            "likely causes": MetadataValue.md(
-                "\n".join(f"1. {cause.claim.text}" for cause in found.likely_causes) or "none"
-            ),
+            "likely causes": MetadataValue.md(_causes(found)),
             "evidence": len(found.evidence),
-            "articles": MetadataValue.md(
-                "\n".join(f"- {a.id} `{a.article_id}`: {a.step}" for a in found.articles) or "none"
-            ),
+            "articles": MetadataValue.md(_articles(found)),
         }
     )
+
+
+# Claims and titles can repeat a stranger's log, so they are escaped.
+def _causes(found: Diagnosis) -> str:
+    return "\n".join(f"1. {escape(cause.claim.text)}" for cause in found.likely_causes) or "none"
+
+
+def _articles(found: Diagnosis) -> str:
+    lines = [f"- {a.id} {escape(a.article_id)}: {escape(a.step)}" for a in found.articles]
+    return "\n".join(lines) or "none"

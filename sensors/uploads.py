@@ -40,7 +40,6 @@ BATCHES_PER_TICK: Final = 200
 batch_job = define_asset_job(
     "batch",
     selection='group:"batch"',
-    partitions_def=batches,
     description="From upload to report: everything that is made of one batch.",
     # Retrying only failed steps loses files of a fan-out (dagster issues 20925, 30248, 30972).
     tags={"dagster/retry_strategy": "ALL_STEPS"},

@@ -36,7 +36,7 @@ _PAGE: Final = """<!DOCTYPE html>
 body {{ margin: 0 auto; max-width: 1100px; padding: 1rem; background: #fff; color: #222;
   font-family: Helvetica, Arial, "Liberation Sans", sans-serif; }}
 #chart {{ display: block; width: 100%; }}
-#chart svg, noscript svg {{ width: 100%; height: auto; }}
+#chart svg.marks, noscript svg.marks {{ width: 100%; height: auto; }}
 @media print {{ summary {{ display: none; }} }}
 </style>
 </head>

@@ -193,7 +193,8 @@ def _time_axis(bars: pl.DataFrame, width: int) -> dict[str, Any]:
         title = f"Time (UTC), {days}"
     return {
         "title": title,
-        "scale": alt.Scale(type="utc", domain=domain, nice=False),
+        # Not `domain`, which Vega-Lite takes for a time in `x` and for a number in `x2`.
+        "scale": alt.Scale(type="utc", domainMin=domain[0], domainMax=domain[1], nice=False),
         "axis": alt.Axis(format=shape, labelOverlap=True, tickCount=10, grid=True),
     }
 

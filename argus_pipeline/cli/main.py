@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from argus_pipeline import __version__
-from argus_pipeline.cli import knowledge, parse, report, simulate, stack, status, upload
+from argus_pipeline.cli import demo, knowledge, parse, report, simulate, stack, status, upload
 from argus_pipeline.errors import ArgusError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.add_typer(knowledge.app, name="knowledge", rich_help_panel="Read what came o
 app.command(rich_help_panel="Run the stack")(stack.up)
 app.command(rich_help_panel="Run the stack")(stack.down)
 app.command(rich_help_panel="Run the stack")(stack.doctor)
+app.command(rich_help_panel="Run the stack")(demo.demo)
 
 
 def _version(asked: bool) -> None:

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from argus_pipeline.stack.up import Stack
+    from argus_pipeline.stack.layout import Stack
 
 
 class StoreName(StrEnum):
@@ -164,6 +164,6 @@ def _console() -> Console:
 
 def _stack() -> Stack:
     from argus_pipeline import settings
-    from argus_pipeline.stack.up import Stack
+    from argus_pipeline.stack.layout import Stack
 
     return Stack(settings.home(), settings.root())

@@ -1,145 +1,203 @@
-"""`argus upload`: a folder of recordings becomes a batch."""
+"""`argus upload`: recordings of this machine into the bucket, as one batch."""
 
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from rich.console import Console
 
-    from argus_pipeline.upload.arguments import BatchArguments
+    from argus_pipeline.upload.client import Batch, Progress
+    from argus_pipeline.upload.files import FoundFiles
+    from argus_pipeline.upload.options import BatchOptions
 
 
 def upload(
     paths: Annotated[
-        list[Path], typer.Argument(help="Folders and files; a folder's own files, one level.")
+        list[Path],
+        typer.Argument(metavar="DIR|FILE…", help="A folder with recordings, or files."),
     ],
-    vehicle: Annotated[str | None, typer.Option(help="VIN or other id of the vehicle.")] = None,
-    platform: Annotated[str | None, typer.Option(help="Vehicle platform, such as J7.")] = None,
+    vehicle: Annotated[
+        str | None, typer.Option(metavar="VIN", help="Which vehicle or test bench.")
+    ] = None,
+    platform: Annotated[str | None, typer.Option(help="Its platform, such as J7.")] = None,
     firmware: Annotated[
-        str | None, typer.Option(help="Firmware at the end of the recordings, such as v2.3.1.")
+        str | None, typer.Option(help="What it runs at the end of the recordings.")
     ] = None,
     firmware_from: Annotated[
-        str | None, typer.Option(help="Firmware before the update that the recordings follow.")
+        str | None, typer.Option(help="What it ran before, if they contain or follow an update.")
     ] = None,
-    campaign: Annotated[str | None, typer.Option(help="Name of the rollout.")] = None,
+    campaign: Annotated[str | None, typer.Option(help="The update campaign.")] = None,
     priority: Annotated[
-        str | None, typer.Option(help="P0 (urgent), P1 (the default) or P2.")
+        str | None, typer.Option(metavar="P0|P1|P2", help="P0 goes first. Default: P1.")
     ] = None,
     tag: Annotated[
-        list[str] | None, typer.Option(help="key=value, kept with the batch; may be repeated.")
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Any number of tags.")
     ] = None,
     batch: Annotated[
-        str | None, typer.Option(help="Id of an upload that broke off, to go on with it.")
+        str | None,
+        typer.Option(metavar="ID", help="Go on with this batch after a stop. Default: a new id."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files, send none.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything and send nothing.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
 ) -> None:
-    """Upload recordings as one batch; the pipeline sees it and runs by itself.
+    """Upload recordings as one batch; prints the batch id.
 
-    Checks the files, sends them with their SHA-256, and writes the manifest last: it completes
-    the batch. Prints the batch id. A `batch.json` in a folder gives the options for it.
+    Example: argus upload recordings/ --vehicle LFV3A23C0K3000001 --platform J7 --firmware v2.3.1
 
-    Example: argus upload logs/ --vehicle LFV3A23C0K3000001 --platform J7 --firmware v2.3.1
-    --firmware-from v2.2.9
+    Every file goes with its SHA-256, which the store checks; the manifest goes last and completes
+    the batch. After a crash, run it again with --batch and the id that it showed: files that are
+    there already are not sent again. A folder with a batch.json (as `argus simulate` writes it)
+    needs no options.
     """
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
 
     from argus_pipeline import settings
-    from argus_pipeline.batches.names import safe_name
+    from argus_pipeline.errors import ArgusError, Unavailable
     from argus_pipeline.storage.object_store import ObjectStore
-    from argus_pipeline.upload.arguments import parse_tags
-    from argus_pipeline.upload.client import read_files, upload_batch
-    from argus_pipeline.upload.files import select_files
+    from argus_pipeline.upload import client
+    from argus_pipeline.upload.files import find_files
+    from argus_pipeline.upload.options import BATCH_FILE, BatchOptions, parse_tags
 
-    given = {
-        "vehicle": vehicle,
-        "platform": platform,
-        "firmware": firmware,
-        "firmware_from": firmware_from,
-        "campaign": campaign,
-        "priority": priority,
-        "tags": parse_tags(tag) if tag else None,
-    }
-    arguments = batch_arguments(paths, given)
-    if batch is not None:
-        safe_name(batch, "the batch id", where="--batch")
-    selection = select_files(paths)
-    console = Console(stderr=True, soft_wrap=True)
-    for name, reason in selection.skipped:
-        console.print(f"left out: {name} ({reason})", markup=False, highlight=False)
-    size = sum(path.stat().st_size for path in selection.files)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
+    said = BatchOptions(
+        vehicle, platform, firmware, firmware_from, campaign, priority, parse_tags(tag or ())
     )
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
-        checking = progress.add_task("checking", total=size)
-        files = read_files(selection.files, lambda n: progress.advance(checking, n))
-        if dry_run:
-            console.print(f"{len(files)} files, {size:,} bytes: all fit to be uploaded.")
-            return
-        sending = progress.add_task("sending", total=size)
-        store = ObjectStore(settings.load())
-        done = upload_batch(
-            store, files, arguments, batch=batch, progress=lambda n: progress.advance(sending, n)
+    options = said.over(_brought_along(paths))
+    if options.missing():
+        names = ", ".join(f"--{name}" for name in options.missing())
+        raise typer.BadParameter(f"missing, and no {BATCH_FILE} says it", param_hint=names)
+
+    console = Console(stderr=True, highlight=False)
+    found = find_files(paths)
+    _tell_skipped(console, found)
+    with _progress(console) as progress:
+        prepared = client.prepare(found.files, options, batch=batch, progress=progress)
+    if dry_run:
+        _print_dry_run(prepared, as_json=as_json)
+        return
+
+    store = ObjectStore(settings.load())
+    console.print(f"batch {prepared.id}", markup=False, soft_wrap=True)
+    if client.is_out_of_sight(prepared):
+        console.print(
+            f"note: the day {prepared.day} is before those that the upload sensor looks at",
+            markup=False,
+            soft_wrap=True,
         )
+    try:
+        with _progress(console) as progress:
+            uploaded = client.upload(store, prepared, progress=progress)
+    except Unavailable as error:
+        raise Unavailable(
+            error.what,
+            where=error.where,
+            expected=error.expected,
+            hint=f"To go on, run it again with --batch {prepared.id}"
+            + (f". {error.hint}" if error.hint else ""),
+        ) from error
+    except KeyboardInterrupt as error:
+        raise ArgusError(
+            "stopped", hint=f"To go on, run it again with --batch {prepared.id}"
+        ) from error
+
+    if uploaded.already_there:
+        said_last = "already there"
+    else:
+        rate = uploaded.sent_bytes / 1e6 / max(uploaded.seconds, 1e-3)
+        said_last = (
+            f"{len(uploaded.sent)} files sent, {len(uploaded.kept)} were there: "
+            f"{uploaded.sent_bytes / 1e6:.1f} MB in {uploaded.seconds:.1f} s ({rate:.1f} MB/s)"
+        )
+    console.print(said_last, markup=False)
+    console.print(store.uri(uploaded.manifest_key), markup=False, soft_wrap=True)
     if as_json:
         typer.echo(
             json.dumps(
                 {
-                    "batch": done.manifest.batch,
-                    "manifest": store.uri(done.manifest_key),
-                    "sent": done.sent,
-                    "kept": done.kept,
-                    "already_there": done.already_there,
-                }
+                    "batch": uploaded.batch,
+                    "manifest": store.uri(uploaded.manifest_key),
+                    "already_there": uploaded.already_there,
+                    "sent": list(uploaded.sent),
+                    "kept": list(uploaded.kept),
+                    "sent_bytes": uploaded.sent_bytes,
+                    "seconds": round(uploaded.seconds, 3),
+                },
+                indent=1,
             )
         )
-        return
-    typer.echo(done.manifest.batch)
-    console.print(
-        f"{'was complete already' if done.already_there else 'complete'}: "
-        f"{store.uri(done.manifest_key)}, {len(done.sent)} files sent, {len(done.kept)} kept",
-        highlight=False,
-    )
+    else:
+        typer.echo(uploaded.batch)
 
 
-def batch_arguments(paths: list[Path], given: Mapping[str, object]) -> BatchArguments:
-    """Options of the command line over those that a folder brings along.
-
-    Raises:
-        BadInput: a required one is in neither.
-    """
+def _brought_along(paths: list[Path]) -> BatchOptions:
     from argus_pipeline.errors import BadInput
-    from argus_pipeline.upload.arguments import ARGUMENTS_FILE, BatchArguments, read_arguments
+    from argus_pipeline.upload.options import BATCH_FILE, BatchOptions, read_batch_file
 
-    values: dict[str, object] = {}
-    for path in paths:
-        if path.is_dir():
-            values |= read_arguments(path)
-    values |= {k: v for k, v in given.items() if v is not None}
-    for name in ("vehicle", "platform", "firmware"):
-        if not values.get(name):
-            raise BadInput(
-                f"the {name} of the batch is not given",
-                where=f"--{name}",
-                hint=f"Add --{name}, or a {ARGUMENTS_FILE} in the folder",
-            )
-    return BatchArguments(**values)  # type: ignore[arg-type]
+    folders = [path for path in paths if (path / BATCH_FILE).is_file()]
+    if len(folders) > 1:
+        raise BadInput(
+            f"several folders have a {BATCH_FILE}",
+            where=", ".join(str(folder) for folder in folders),
+            expected="one batch at a time",
+        )
+    return read_batch_file(folders[0]) if folders else BatchOptions()
+
+
+def _tell_skipped(console: Console, found: FoundFiles) -> None:
+    from argus_pipeline.upload.files import size_of
+
+    for skipped in found.skipped:
+        console.print(f"left out: {skipped.path} ({skipped.reason})", markup=False, soft_wrap=True)
+    for path in found.files:
+        if size_of(path) == 0:
+            console.print(f"note: {path} is empty", markup=False, soft_wrap=True)
+
+
+def _print_dry_run(batch: Batch, *, as_json: bool) -> None:
+    if as_json:
+        content = json.loads(batch.manifest.to_json())
+        typer.echo(json.dumps({"key": batch.manifest_key, "manifest": content}, indent=1))
+        return
+    for file in batch.files:
+        typer.echo(f"{batch.prefix}{file.name}  {file.size} bytes  sha256 {file.sha256}")
+    typer.echo(f"{batch.manifest_key}  last")
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Progress]:
+    from rich import progress as rich_progress
+
+    from argus_pipeline.upload.client import Stage
+
+    with rich_progress.Progress(
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.BarColumn(),
+        rich_progress.DownloadColumn(),
+        rich_progress.TransferSpeedColumn(),
+        rich_progress.TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    ) as bar:
+
+        class Shown:
+            """An upload's progress as a bar for each stage."""
+
+            def __init__(self) -> None:
+                self._tasks: dict[Stage, rich_progress.TaskID] = {}
+
+            def began(self, stage: Stage, total: int) -> None:
+                self._tasks[stage] = bar.add_task(stage.value, total=total)
+
+            def advanced(self, stage: Stage, amount: int) -> None:
+                bar.advance(self._tasks[stage], amount)
+
+        yield Shown()

@@ -121,7 +121,8 @@ def _verdict(case: Case, faults: Faults) -> tuple[Outcome, Claim, Confidence]:
         what = _named(faults.unexplained)
         text = f"{Outcome.UNKNOWN}: no article of the knowledge base explains {what}"
         reason = "nothing known explains what was found"
-        return Outcome.UNKNOWN, Claim(text, _ids(faults.unexplained)), no_confidence(reason)
+        named = _ids(faults.unexplained[:_NAMES])
+        return Outcome.UNKNOWN, Claim(text, named), no_confidence(reason)
     scope, severities = _one(case, Kind.SCOPE), _one(case, Kind.SEVERITIES)
     text = f"{Outcome.NO_FAULT}: no fault code of severity warn or worse and no fatal message"
     return (
@@ -174,7 +175,7 @@ def _steps(case: Case, faults: Faults, shelf: Shelf) -> list[Claim]:
 
 
 def _look_at(piece: Evidence) -> Claim:
-    what = piece.code or f"the {piece.severity} message"
+    what = piece.code or f"{piece.severity} message"
     place = piece.references[0]
     return Claim(
         f"Read what came before the first {what}: recording {place.recording}, table"

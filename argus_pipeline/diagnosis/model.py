@@ -162,6 +162,9 @@ class Diagnosis:
     def to_json(self) -> bytes:
         """The diagnosis as UTF-8 JSON, the same bytes for the same diagnosis."""
         content = {"schema": SCHEMA, **asdict(self)}
+        for piece in content["evidence"]:
+            # JSONB keeps no order: a diagnosis from the database gives the same bytes.
+            piece["numbers"] = dict(sorted(piece["numbers"].items()))
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=_plain)
         return text.encode("utf-8", "backslashreplace") + b"\n"
 

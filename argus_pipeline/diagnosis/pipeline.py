@@ -17,7 +17,7 @@ from argus_pipeline.diagnosis.composer import Case
 from argus_pipeline.diagnosis.model import Diagnosis
 from argus_pipeline.diagnosis.recording_evidence import recording_states
 from argus_pipeline.diagnosis.summary import summarise
-from argus_pipeline.errors import ArgusError, Unavailable
+from argus_pipeline.errors import ArgusError
 from argus_pipeline.recordings.result import RecordingResult
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def save_diagnosis(engine: Engine, diagnosis: Diagnosis, embedder: Embedder) -> 
     """Write the one row of a batch's diagnosis, and say whether anything changed.
 
     The row's `confidence` stays empty while nothing has calibrated it; the points are in the
-    content. When the embedder does not answer, the row goes in without a vector.
+    content. When the embedder does not answer or refuses, the row goes in without a vector.
 
     Raises:
         ArgusError: the batch is not registered.
@@ -111,7 +111,7 @@ def save_diagnosis(engine: Engine, diagnosis: Diagnosis, embedder: Embedder) -> 
     """
     try:
         vector = embedder.embed([diagnosis.summary])[0].tolist()
-    except Unavailable:
+    except ArgusError:
         vector = None
     with session(engine) as opened:
         if opened.get(Batch, diagnosis.batch) is None:

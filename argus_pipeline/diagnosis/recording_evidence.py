@@ -15,7 +15,8 @@ from argus_pipeline.storage.keys import MANIFEST_NAME
 
 MAX_DAMAGE_EVIDENCE: Final = 5
 MAX_DAMAGE_LISTED: Final = 50
-_REASON_CHARACTERS: Final = 140
+_REASON_CHARACTERS: Final = 100
+_FULL_REASON_CHARACTERS: Final = 400
 
 
 def update_evidence(manifest: Manifest) -> Evidence:
@@ -85,7 +86,7 @@ def _damage(result: RecordingResult) -> Evidence:
 
 
 def _damage_statement(result: RecordingResult, offset: int | None) -> str:
-    name, reason = _name(result.recording), _reason(result)
+    name, reason = _name(result.recording), _reason(result, _REASON_CHARACTERS)
     if result.status is Status.QUARANTINED:
         return f"{name} could not be read, none of its {amount(result.size, 'byte')} ({reason})."
     saved = f"{amount(result.rows, 'message')} {'was' if result.rows == 1 else 'were'} saved"
@@ -110,17 +111,17 @@ def _state(result: RecordingResult, ids: dict[str, str]) -> RecordingState:
         quarantined_bytes=result.quarantined_bytes,
         fault_count=result.fault_count,
         first_fault_offset=result.faults[0].offset if result.faults else None,
-        reason=_reason(result),
+        reason=_reason(result, _FULL_REASON_CHARACTERS),
         evidence=ids.get(name),
     )
 
 
-def _reason(result: RecordingResult) -> str:
+def _reason(result: RecordingResult, limit: int) -> str:
     faults = (fault.reason for fault in result.faults)
     reason = result.error or next(faults, None) or next(iter(result.warnings), None)
     # An error names its recording, and so does what it stands in.
     told = (reason or "no reason was given").removeprefix(f"{result.recording}: ")
-    return clean(told, _REASON_CHARACTERS).rstrip(".")
+    return clean(told, limit).rstrip(".")
 
 
 def _name(name: str) -> str:

@@ -41,7 +41,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.models import KnowledgeArticle
 from argus_pipeline.database.records import storable
-from argus_pipeline.errors import Unavailable
+from argus_pipeline.errors import ArgusError
 from argus_pipeline.knowledge.articles import Article
 from argus_pipeline.knowledge.codes import normal_code
 from argus_pipeline.knowledge.embedding import Embedder
@@ -169,7 +169,8 @@ def _vector(embedder: Embedder, query: str, notes: list[str]) -> list[float] | N
         return None
     try:
         row: list[float] = embedder.embed([text])[0].tolist()
-    except Unavailable as error:
+    except ArgusError as error:
+        # Also for a refusal, such as a wrong key: no batch shall go without its report for it.
         notes.append(f"articles were found by code only, without order: {error}")
         return None
     return row if any(row) else None

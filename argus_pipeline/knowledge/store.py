@@ -74,6 +74,9 @@ def import_articles(
         else:
             continue
         todo.append(article)
+    # In one order in every process, so that two imports at once wait for each other's rows, and
+    # never crosswise.
+    todo.sort(key=lambda article: article.article_id)
     done = len(articles) - len(todo)
     unchanged = done
     progress(done)

@@ -13,10 +13,10 @@ from typing import Final
 from argus_pipeline import settings as argus_settings
 from argus_pipeline.errors import ArgusError
 from argus_pipeline.settings import Settings
-from argus_pipeline.stack import dagster_processes as dagster
+from argus_pipeline.stack import dagster_queries as dagster
 from argus_pipeline.stack import plan
 from argus_pipeline.stack.findings import Finding, Level, fail, ok, warn
-from argus_pipeline.stack.up import Stack
+from argus_pipeline.stack.layout import Stack
 
 __all__ = ["Finding", "Level", "examine"]
 

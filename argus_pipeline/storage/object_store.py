@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -154,6 +153,11 @@ class ObjectStore:
                     raise ObjectMissing("there is no object", where=self.uri(key)) from error
                 raise
 
+    def get_file(self, key: str, path: Path) -> None:
+        """Copy an object of any size to a file."""
+        with translated_errors(self.uri(key)):
+            self._client.download_file(self.bucket, self._prefix + key, str(path))
+
     def open(self, key: str) -> IO[bytes]:
         """An object as a file, read in blocks with read-ahead: for recordings of any size."""
         path = self.uri(key).removeprefix("s3://")
@@ -203,43 +207,6 @@ class ObjectStore:
             )
             found = self._client.head_object(Bucket=self.bucket, Key=self._prefix + key)
         return _etag(found)
-
-    def put_verified(
-        self,
-        key: str,
-        path: Path,
-        *,
-        sha256: str,
-        progress: Callable[[int], None] = lambda size: None,
-    ) -> None:
-        """Write a file so that the store itself refuses bytes that changed on the way.
-
-        Args:
-            key: where to.
-            path: the file; above 16 MiB it goes in parts, each with its own SHA-256.
-            sha256: the SHA-256 of the whole file in hex.
-            progress: gets the number of bytes whenever some were sent.
-        """
-        with translated_errors(self.uri(key)):
-            if path.stat().st_size <= MULTIPART_BYTES:
-                data = path.read_bytes()
-                self._client.put_object(
-                    Bucket=self.bucket,
-                    Key=self._prefix + key,
-                    Body=data,
-                    ContentType=content_type(key),
-                    ChecksumSHA256=b64encode(bytes.fromhex(sha256)).decode(),
-                )
-                progress(len(data))
-            else:
-                self._client.upload_file(
-                    str(path),
-                    self.bucket,
-                    self._prefix + key,
-                    ExtraArgs={"ContentType": content_type(key), "ChecksumAlgorithm": "SHA256"},
-                    Config=_TRANSFER,
-                    Callback=progress,
-                )
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """All objects under a prefix, in key order."""

@@ -1,1 +1,1 @@
-"""Uploading a batch: look at the files, send them, and complete the batch by its manifest."""
+"""Upload of a batch: check the files, send them, and write the manifest last."""

@@ -2,11 +2,11 @@
 //
 // There is no checksum and no end mark. A candidate at a pattern is believed by this evidence:
 //  - its header is of version 1 (or names none) and its length holds the header;
-//  - where its end is followed by a pattern or by the recording's end, it is believed, unless its
-//    payload does not fit and the patterns inside it lead, message by message, exactly to its end:
-//    then its length swallowed its neighbours;
-//  - otherwise it is believed only if no pattern lies inside it and its arguments do not reach
-//    beyond its end.
+//  - where a pattern or the recording's end follows and its arguments fill it exactly, it is
+//    believed; also where a whole header follows, unless messages inside it lead, one by one,
+//    exactly to its end: then its length swallowed its neighbours;
+//  - otherwise it is believed unless a pattern inside it begins a message that is itself followed
+//    by one (a mere pattern may belong to its payload), or its arguments reach beyond its end.
 // What is not believed is quarantined up to the next pattern, so that one fault costs one message.
 #include <algorithm>
 #include <bit>
@@ -112,6 +112,8 @@ enum ColumnIndex : std::size_t {
 }
 
 constexpr std::string_view reason_between = "bytes that belong to no DLT message";
+constexpr std::string_view reason_too_long =
+    "damaged message: its length reaches into other messages";
 
 class MessageDecoder final : public Decoder {
  public:
@@ -170,16 +172,58 @@ Progress MessageDecoder::decode(const Window& window) {
   }
 }
 
-// Do the messages from `from` on follow each other exactly to the end of `bytes`?
-[[nodiscard]] bool chain_reaches_end(Bytes bytes, std::size_t from) noexcept {
-  while (from < bytes.size()) {
-    const Bytes rest = bytes.subspan(from);
-    Header inner;
-    std::size_t wanted = 0;
-    if (!framing_at(rest) || read_header(rest, inner, wanted) != HeaderState::complete) return false;
-    from += inner.size;
+// So many patterns inside a message are looked at, and so many messages behind one of them: more
+// tell nothing new, and no recording can make the search long.
+constexpr int most_inner = 16;
+constexpr int longest_chain = 64;
+
+[[nodiscard]] bool header_at(Bytes bytes, Header& header) noexcept {
+  std::size_t wanted = 0;
+  return framing_at(bytes) && read_header(bytes, header, wanted) == HeaderState::complete;
+}
+
+// Do messages from a pattern inside `message` on follow each other exactly to its end?
+[[nodiscard]] bool holds_chain(Bytes message) noexcept {
+  std::size_t inner = pattern_size;
+  for (int tried = 0; tried < most_inner; ++tried, inner += pattern_size) {
+    inner = find_pattern(message, inner);
+    if (inner == message.size()) return false;
+    std::size_t at = inner;
+    Header header;
+    for (int length = 0; at < message.size() && header_at(message.subspan(at), header); ++length) {
+      if (length == longest_chain) return true;
+      at += header.size;
+    }
+    if (at == message.size()) return true;
   }
-  return from == bytes.size();
+  return false;
+}
+
+enum class Inner : std::uint8_t { none, confirmed, more_bytes };
+
+// Does a pattern in the first `end` bytes begin a message that ends where another one, or the end
+// of the recording, follows? Looks beyond `end`.
+[[nodiscard]] Inner find_inner_message(Bytes bytes, std::size_t end, bool last,
+                                       std::size_t& wanted) noexcept {
+  // A pattern that begins inside and ends outside counts as well.
+  const Bytes searched = bytes.first(std::min(bytes.size(), end + pattern_size - 1));
+  std::size_t inner = pattern_size;
+  for (int tried = 0; tried < most_inner; ++tried, inner += pattern_size) {
+    inner = find_pattern(searched, inner);
+    if (inner >= end) return Inner::none;
+    const Bytes rest = bytes.subspan(inner);
+    Header header;
+    const HeaderState state = read_header(rest, header, wanted);
+    wanted += inner;
+    if (state == HeaderState::more_bytes && !last) return Inner::more_bytes;
+    if (state != HeaderState::complete) continue;
+    wanted = inner + header.size + pattern_size;
+    if (bytes.size() < wanted && !last) return Inner::more_bytes;
+    const bool followed = rest.size() == header.size ||
+                          (rest.size() > header.size && framing_at(rest.subspan(header.size)));
+    if (followed) return Inner::confirmed;
+  }
+  return Inner::none;
 }
 
 // Decide about the candidate at the front. Leaves its header in `header_`, its payload in
@@ -209,20 +253,37 @@ MessageDecoder::Belief MessageDecoder::judge(Bytes bytes, bool last, std::size_t
 
   const Bytes message = bytes.first(end);
   rendered_ = render(message);
-  const bool followed = bytes.size() == end || framing_at(bytes.subspan(end)).has_value();
-  if (followed && rendered_.fit == Fit::exact) return Belief::believed;
+  const Bytes after = bytes.subspan(end);
+  const bool pattern_follows = after.empty() || framing_at(after).has_value();
+  if (pattern_follows && rendered_.fit == Fit::exact) return Belief::believed;
 
-  // A pattern that begins inside and ends outside counts: it shows that the end is wrong.
-  const Bytes searched = bytes.first(std::min(bytes.size(), end + pattern_size - 1));
-  const std::size_t inner = find_pattern(searched, pattern_size);
-  const bool has_inner = inner < end;
-  if (!has_inner) {
-    if (followed || rendered_.fit != Fit::too_short) return Belief::believed;
-    reason_ = "damaged message: its arguments reach beyond its length";
+  // From here on it takes a closer look; most recordings never get here, or only seldom.
+  Header next;
+  const HeaderState next_state = after.empty() ? HeaderState::complete
+                                 : pattern_follows ? read_header(after, next, wanted)
+                                                   : HeaderState::bad_version;
+  if (next_state == HeaderState::more_bytes && !last) {
+    wanted += end;
+    table_.drop_row();
+    return Belief::undecided;
+  }
+  if (next_state == HeaderState::complete || next_state == HeaderState::more_bytes) {
+    if (!holds_chain(message)) return Belief::believed;
+    reason_ = reason_too_long;
     return Belief::rejected;
   }
-  if (followed && !chain_reaches_end(message, inner)) return Belief::believed;
-  reason_ = "damaged message: its length reaches into other messages";
+  switch (find_inner_message(bytes, end, last, wanted)) {
+    case Inner::more_bytes:
+      table_.drop_row();
+      return Belief::undecided;
+    case Inner::confirmed:
+      reason_ = reason_too_long;
+      return Belief::rejected;
+    case Inner::none:
+      break;
+  }
+  if (pattern_follows || rendered_.fit != Fit::too_short) return Belief::believed;
+  reason_ = "damaged message: its arguments reach beyond its length";
   return Belief::rejected;
 }
 

@@ -70,6 +70,7 @@ constexpr std::size_t continuation_bytes = 96;
     case field_payload:
       if (field.wire != Wire::delimited) return false;
       envelope.payload = field.bytes;
+      envelope.has_payload = true;
       return true;
     case field_sent:
       return field.wire == Wire::delimited && read_time(field.bytes, envelope.sent);
@@ -84,20 +85,28 @@ constexpr std::size_t continuation_bytes = 96;
 }
 
 // Do the bytes behind an envelope read on as its fields up to a pattern or the end?
-[[nodiscard]] bool envelope_goes_on(Bytes after, bool last) noexcept {
+[[nodiscard]] bool envelope_goes_on(const Envelope& envelope, Bytes after, bool last) noexcept {
   const Bytes near = after.first(std::min(after.size(), continuation_bytes));
-  Reader reader(near);
+  Reader reader(near, SIZE_MAX / 2);  // as the beginning of something longer
   Envelope ignored;
   std::uint32_t newest = field_payload;
-  for (Field field; reader.next(field) == State::field;) {
-    if (field.number < newest || field.number > field_sender || !accept(field, ignored)) {
+  for (Field field;;) {
+    const State state = reader.next(field);
+    const bool torn = state == State::torn && last && near.size() == after.size();
+    if ((state != State::field && state != State::torn) || field.number < newest ||
+        field.number > field_sender) {
       return false;
     }
+    // An envelope without a payload that is followed by one is a torn one, however long that is.
+    if (field.number == field_payload) {
+      return !envelope.has_payload && field.wire == Wire::delimited;
+    }
+    if (state == State::torn) return torn;
+    if (!accept(field, ignored)) return false;
     newest = field.number;
     const Bytes rest = after.subspan(reader.position());
     if (pattern_at(rest) || (rest.empty() && last)) return true;
   }
-  return false;
 }
 
 }  // namespace
@@ -166,7 +175,7 @@ Judgement judge(Bytes bytes, bool last, bool in_step, Envelope& envelope) noexce
   if (after.empty() || pattern_at(after)) return believed;
   if (!in_step) return rejected("damaged envelope: no message follows where it ends");
   if (after.size() < continuation_bytes && !last) return undecided(end + continuation_bytes);
-  if (envelope.has_unknown_fields || envelope_goes_on(after, last)) {
+  if (envelope.has_unknown_fields || envelope_goes_on(envelope, after, last)) {
     return rejected("damaged envelope: its fields do not fit its length");
   }
   return believed;

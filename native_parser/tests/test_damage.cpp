@@ -25,6 +25,7 @@ void try_single_faults(const Content& content, std::size_t most_lost,
       const auto parsed = parse(damaged, SIZE_MAX, specification);
       CHECK(parsed.adds_up);
       if (parsed.rows + most_lost < rows || parsed.rows > rows) {
+        std::fprintf(stderr, "%s",  parsed.faults.c_str());
         std::fprintf(stderr, "byte %zu ^ %d: %llu of %llu messages\n", at, change,
                      static_cast<unsigned long long>(parsed.rows),
                      static_cast<unsigned long long>(rows));
@@ -41,7 +42,12 @@ void try_truncations(const Content& content, const SpecificationPtr& specificati
   for (std::size_t size = 0; size <= content.size(); ++size) {
     const auto parsed = parse(Bytes(content).first(size), SIZE_MAX, specification);
     CHECK(parsed.adds_up);
-    CHECK(parsed.rows == before || parsed.rows == before + 1);
+    if (parsed.rows != before && parsed.rows != before + 1) {
+      std::fprintf(stderr, "cut to %zu bytes: %llu messages after %llu\n", size,
+                   static_cast<unsigned long long>(parsed.rows),
+                   static_cast<unsigned long long>(before));
+      CHECK(parsed.rows == before || parsed.rows == before + 1);
+    }
     before = parsed.rows;
   }
   CHECK(before == parse(content, SIZE_MAX, specification).rows);

@@ -80,7 +80,7 @@ int main() {
   CHECK(control({0x03, 0, 0, 0, 7, 1, 0, 'A', 'P', 'P', '1', 1, 0, 'C', 'T', 'X', '1', 4, 0, 2, 0, 'd',
                  'c', 2, 0, 'd', 'a', 'r', 'e', 'm', 'o'},
                 2) == "get_log_info ok: APP1 (CTX1 info trace off \"dc\") \"da\"");
-  CHECK(control({0x03, 0, 0, 0, 7, 9, 9, 'A'}, 2) == "get_log_info ok 09 09 41");  // too short
+  CHECK(control({0x03, 0, 0, 0, 7, 9, 9, 'A'}, 2) == "get_log_info 07 09 09 41");  // too short
   CHECK(control({0x11, 0x0F, 0, 0, 1}, 1) == "service 3857 01");
   CHECK(control({1, 2}, 1).empty());
   return argus::test::result();

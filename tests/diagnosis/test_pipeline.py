@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -28,7 +27,7 @@ from argus_pipeline.database import models
 from argus_pipeline.database.engine import create_engine, session
 from argus_pipeline.database.migrate import migrate
 from argus_pipeline.database.records import upsert_batch
-from argus_pipeline.diagnosis import check_citations, diagnose, save_diagnosis
+from argus_pipeline.diagnosis import check_citations, diagnose, load_diagnosis, save_diagnosis
 from argus_pipeline.diagnosis.model import Diagnosis, Outcome
 from argus_pipeline.diagnosis.pipeline import build_pipeline
 from argus_pipeline.errors import ArgusError, Unavailable
@@ -110,13 +109,14 @@ def test_a_diagnosis_is_one_row_that_a_repeat_does_not_change(
 
     assert save_diagnosis(engine, found, LocalEmbedder()) is True
     assert save_diagnosis(engine, found, LocalEmbedder()) is False
+    assert load_diagnosis(engine, BATCH) == found
+    assert load_diagnosis(engine, BATCH).to_json() == found.to_json()
     with session(engine) as opened:
         (row,) = opened.scalars(select(models.Diagnosis).where(models.Diagnosis.batch == BATCH))
         assert row.verdict == found.verdict.text
         assert row.label == "evidence_only"
         assert row.confidence is None
         assert row.top_codes == ["P0A80", "C0035", "U0100"]
-        assert Diagnosis.from_json(json.dumps(row.content)) == found
         assert row.embedder == LocalEmbedder.name
         assert np.linalg.norm(row.embedding) == pytest.approx(1, abs=1e-3)
 

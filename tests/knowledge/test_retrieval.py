@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event, text
 
 from argus_pipeline.database.engine import create_engine, session
 from argus_pipeline.database.migrate import migrate
-from argus_pipeline.errors import Unavailable
+from argus_pipeline.errors import ArgusError, Unavailable
 from argus_pipeline.knowledge.articles import Article
 from argus_pipeline.knowledge.embedding import LocalEmbedder, Vectors
 from argus_pipeline.knowledge.retrieval import MAX_CODES, Question, Retrieval, Step, retrieve
@@ -191,10 +191,11 @@ def test_vectors_of_another_embedder_are_never_compared(
     assert any("argus knowledge import" in note for note in retrieval.notes)
 
 
-def test_an_embedder_that_is_down_costs_the_order_only(engine: Engine) -> None:
+@pytest.mark.parametrize("error", [Unavailable("no answer"), ArgusError("no answer to this key")])
+def test_an_embedder_that_is_down_costs_the_order_only(engine: Engine, error: ArgusError) -> None:
     class Down(LocalEmbedder):
         def embed(self, texts: Sequence[str]) -> Vectors:
-            raise Unavailable("no answer")
+            raise error
 
     retrieval = retrieve(engine, Down(), Question(("C0035",), "J7", "v2.3.1", "wheel"))
     assert found(retrieval) == [("j7-old", "code+platform+firmware")]

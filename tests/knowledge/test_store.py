@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -132,6 +133,17 @@ def test_an_import_that_broke_off_goes_on_where_it_stopped(engine: Engine) -> No
         import_articles(engine, many, Breaking())
     result = import_articles(engine, many, CountingEmbedder())
     assert (result.added, result.unchanged) == (5, ARTICLES_A_BATCH)
+
+
+def test_two_imports_at_once_in_opposite_order_both_end_well(engine: Engine) -> None:
+    many = [article(f"a{n}") for n in range(3 * ARTICLES_A_BATCH)]
+    with ThreadPoolExecutor(2) as pool:
+        imports = [
+            pool.submit(import_articles, engine, given_ones, CountingEmbedder())
+            for given_ones in (many, many[::-1])
+        ]
+    assert [future.result().total for future in imports] == [len(many), len(many)]
+    assert count_articles(engine) == {"letters": len(many)}
 
 
 def test_articles_are_listed_by_code_platform_and_words(engine: Engine) -> None:

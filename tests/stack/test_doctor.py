@@ -11,8 +11,8 @@ from argus_pipeline.database.migrate import migrate
 from argus_pipeline.settings import Settings
 from argus_pipeline.stack import doctor
 from argus_pipeline.stack.findings import Finding, Level
+from argus_pipeline.stack.layout import Stack
 from argus_pipeline.stack.store_checks import check_store
-from argus_pipeline.stack.up import Stack
 from argus_pipeline.storage.object_store import ObjectStore
 
 

@@ -15,12 +15,8 @@ import pytest
 
 from argus_pipeline.errors import ArgusError
 from argus_pipeline.stack import processes
-from argus_pipeline.stack.postgres import (
-    PostgresServer,
-    claim_private_folder,
-    let_pass,
-    socket_folder,
-)
+from argus_pipeline.stack.permissions import claim_private_folder, let_pass, socket_folder
+from argus_pipeline.stack.postgres import PostgresServer
 
 
 @pytest.fixture

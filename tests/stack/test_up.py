@@ -19,10 +19,12 @@ import pytest
 from argus_pipeline import settings as argus_settings
 from argus_pipeline.errors import ArgusError, Unavailable
 from argus_pipeline.settings import Settings
-from argus_pipeline.stack import dagster_processes as dagster
+from argus_pipeline.stack import dagster_processes as processes_of_dagster
+from argus_pipeline.stack import dagster_queries as dagster
 from argus_pipeline.stack import processes
 from argus_pipeline.stack.files import read_json
-from argus_pipeline.stack.up import Stack, down, up
+from argus_pipeline.stack.layout import Stack
+from argus_pipeline.stack.up import down, up
 from argus_pipeline.storage.object_store import ObjectStore
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -168,7 +170,7 @@ def test_a_pid_file_from_another_life_harms_nobody(stack: Stack) -> None:
     started(stack, with_dagster=False)
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
-        for name in dagster.NAMES:
+        for name in processes_of_dagster.NAMES:
             processes.save(
                 processes.ProcessRecord(name, other.pid, "another boot/1", 0, "", ""),
                 stack.home / "run" / f"{name}.json",
@@ -203,7 +205,7 @@ def test_two_at_once_do_not_fight(stack: Stack) -> None:
         sys.executable,
         "-c",
         "from pathlib import Path; import sys\n"
-        "from argus_pipeline.stack.up import Stack, up\n"
+        "from argus_pipeline.stack.layout import Stack\nfrom argus_pipeline.stack.up import up\n"
         "class Told:\n"
         "    def began(self, part): pass\n"
         "    def ended(self, part, what, seconds, detail=''): print(part, what)\n"
@@ -239,6 +241,11 @@ def test_named_servers_take_the_place_of_our_own(
     assert environment["ARGUS_DATABASE_URL"] == database_url
     assert environment["ARGUS_DAGSTER_DATABASE_URL"].startswith("postgresql+psycopg2://")
     assert environment["ARGUS_S3_BUCKET"] == "named"
+    # Once nothing is named any more, our own servers are started again.
+    for name in [name for name in os.environ if name.startswith(("ARGUS_S3_", "ARGUS_DATA"))]:
+        monkeypatch.delenv(name)
+    parts = started(stack, with_dagster=False)
+    assert (parts["postgres"], parts["seaweedfs"]) == ("started", "started")
 
 
 def test_a_folder_that_is_not_the_root_is_said_to_be_none(stack: Stack, tmp_path: Path) -> None:

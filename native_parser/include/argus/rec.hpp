@@ -24,6 +24,7 @@ struct Envelope {
   std::optional<std::int64_t> sent;
   std::optional<std::int64_t> received;
   std::optional<std::int64_t> sample_time;
+  bool has_payload = false;
   bool has_unknown_fields = false;
 };
 

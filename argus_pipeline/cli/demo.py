@@ -1,0 +1,177 @@
+"""`argus demo`: the whole way from upload to report, on a simulated fleet and real samples."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from argus_pipeline.cli import stack as stack_commands
+from argus_pipeline.cli.status import status_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from argus_pipeline.run_records import BatchStatus
+    from argus_pipeline.storage.object_store import ObjectStore
+    from argus_pipeline.upload.options import BatchOptions
+
+# Prefixes of the bucket that people read, and the folder that each is copied to.
+COPIED: Final = ("reports", "charts", "parsed", "statistics", "quarantine")
+_THREADS: Final = 8
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder that gets a copy of all that was made.")] = Path(
+        "demo-output"
+    ),
+    seed: Annotated[int, typer.Option(help="Another seed makes another fleet.")] = 1,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the reports.", min=1)] = 170,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the stack running, to look around in the UI.")
+    ] = False,
+) -> None:
+    """Show the whole pipeline: start the stack, upload a small fleet, wait for its reports.
+
+    Uploads simulated batches and the real samples the way a vehicle does, shows at which stage
+    each is, copies what was made and says where everything is. A stack that ran before goes on
+    running.
+
+    Exit status: 0 when every batch reached its report, 1 otherwise.
+    """
+    from rich.console import Console
+
+    from argus_pipeline import run_records, settings
+    from argus_pipeline.storage.object_store import ObjectStore
+
+    console = Console(highlight=False)
+    began = time.monotonic()
+    with _running_stack(console, keep=keep):
+        store = ObjectStore(settings.load())
+        console.print("\n[bold]Upload[/]: a simulated fleet and the samples, as a vehicle does")
+        batches = [
+            _upload(console, store, paths, options) for paths, options in _fleet(console, seed)
+        ]
+        console.print("\n[bold]Pipeline[/]: the sensor sees the manifests; nobody helps")
+        statuses = _watch(console, batches, timeout)
+        finished = [s.batch for s in statuses if s.stage is run_records.Stage.DONE]
+        console.print(f"\n[bold]Results[/], copied to {out}/ and kept in the bucket")
+        for batch in finished:
+            _show_results(console, store, batch, out)
+        console.print(f"\n{len(finished)} of {len(batches)} batches have their report", end=" ")
+        console.print(f"after {time.monotonic() - began:.0f} s.")
+        for one in statuses:
+            if one.stage is not run_records.Stage.DONE:
+                where = run_records.run_url(one.run_id) if one.run_id else ""
+                console.print(
+                    f"[red]{one.batch}[/] is {one.stage.value}: {one.detail} {where}",
+                    soft_wrap=True,
+                )
+    if len(finished) < len(batches):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _running_stack(console: Console, *, keep: bool) -> Iterator[None]:
+    from argus_pipeline import settings
+    from argus_pipeline.stack.up import Stack
+
+    ran_before = bool(Stack(settings.home(), settings.root()).running())
+    console.print("[bold]Stack[/]: Postgres, an S3 store and Dagster, all on this machine")
+    try:
+        stack_commands.up(store=None, ui_port=None, dagster=True, wait=True)
+        yield
+    finally:
+        if not (keep or ran_before):
+            console.print("\n[bold]Stack[/]: stopping; `argus up` has everything there again")
+            stack_commands.down()
+
+
+def _fleet(console: Console, seed: int) -> Iterator[tuple[Sequence[Path], BatchOptions]]:
+    """The folders to upload, each with what its batch is."""
+    from argus_pipeline import settings
+    from argus_pipeline.simulate.fleet import write_fleet
+    from argus_pipeline.upload.options import BatchOptions, read_batch_file
+
+    folder = settings.home() / "demo" / "fleet"
+    write_fleet(folder, seed=seed)
+    console.print(f"  simulated: {folder} (truth.json says what is wrong with it)", soft_wrap=True)
+    for batch in sorted(path for path in folder.iterdir() if path.is_dir()):
+        yield [batch], read_batch_file(batch)
+    samples = settings.root() / "tests" / "data"
+    dlt = sorted((samples / "dlt").glob("*.dlt"))
+    yield dlt, BatchOptions("BENCH-DLT-SAMPLES", "T2", "v5.1.0", tags={"source": "samples"})
+    rec = [path for path in sorted((samples / "rec").iterdir()) if path.is_file()]
+    yield rec, BatchOptions("BENCH-REC-SAMPLES", "J7", "v2.3.1", "v2.2.9")
+
+
+def _upload(
+    console: Console, store: ObjectStore, paths: Sequence[Path], options: BatchOptions
+) -> str:
+    from argus_pipeline.upload import client
+    from argus_pipeline.upload.files import find_files
+
+    prepared = client.prepare(find_files(paths).files, options)
+    uploaded = client.upload(store, prepared)
+    console.print(
+        f"  {uploaded.batch}  {len(uploaded.sent)} files, {uploaded.sent_bytes / 1e6:.1f} MB",
+        soft_wrap=True,
+    )
+    return uploaded.batch
+
+
+def _watch(console: Console, batches: Sequence[str], timeout: float) -> Sequence[BatchStatus]:
+    """Show the stages until every batch has ended or the time is up.
+
+    Without a terminal, a line for each change of a stage.
+    """
+    from rich.live import Live
+
+    from argus_pipeline import run_records
+
+    instance = run_records.connect()
+    until = time.monotonic() + timeout
+    shown: dict[str, str] = {}
+    with Live(console=console, refresh_per_second=2, auto_refresh=console.is_terminal) as live:
+        while True:
+            found = run_records.batch_statuses(instance, batches)
+            if console.is_terminal:
+                live.update(status_table(found))
+            else:
+                for one in found:
+                    line = f"{one.stage.value} {one.detail}".strip()
+                    if shown.get(one.batch) != line:
+                        console.print(f"  {one.batch}  {line}", soft_wrap=True)
+                        shown[one.batch] = line
+            if all(one.stage.is_final for one in found) or time.monotonic() > until:
+                return found
+            time.sleep(1)
+
+
+def _show_results(console: Console, store: ObjectStore, batch: str, out: Path) -> None:
+    """Copy what was made of a batch, and say path and address of each report, chart and table."""
+    from argus_pipeline.diagnosis.model import Diagnosis
+    from argus_pipeline.storage import keys
+
+    found = [o.key for kind in COPIED for o in store.list(f"{kind}/{batch}/")]
+    targets = {key: _target(out, batch, key) for key in found}
+    for folder in {path.parent for path in targets.values()}:
+        folder.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(_THREADS) as threads:
+        list(threads.map(lambda key: store.get_file(key, targets[key]), found))
+    verdict = Diagnosis.from_json(store.get(keys.report(batch, "json"))).verdict.text
+    console.print(f"\n[bold]{batch}[/]")
+    console.print(f"  {verdict}", markup=False, soft_wrap=True)
+    for key in found:
+        if key.endswith((".html", ".md", ".csv")):
+            console.print(f"  {targets[key]}   {store.uri(key)}", markup=False, soft_wrap=True)
+
+
+def _target(out: Path, batch: str, key: str) -> Path:
+    kind, _, rest = key.partition(f"/{batch}/")
+    return out / batch / ("" if kind == "reports" else kind) / rest

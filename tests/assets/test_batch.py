@@ -1,0 +1,157 @@
+"""The assets of a batch, run by a real Dagster instance over a real store and database."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from sqlalchemy import func, select
+
+from argus_pipeline.batches.fan_out import plan_shards
+from argus_pipeline.database.engine import create_engine, session
+from argus_pipeline.database.models import Diagnosis, Recording
+from argus_pipeline.storage import keys
+from assets import parsed_csv
+
+ASSETS = ["raw_batch", "parsed_csv", "batch_statistics", "charts", "diagnosis", "report"]
+
+
+def test_a_batch_reaches_its_report_and_every_check_passes(pipeline, samples) -> None:
+    pipeline.put("b1", samples)
+    result = pipeline.run("b1")
+    assert result.success
+    assert [pipeline.materialized(asset) for asset in ASSETS] == [["b1"]] * len(ASSETS)
+    assert pipeline.check_results(result) == {
+        "manifest_integrity": True,
+        "all_recordings_accounted_for": True,
+        "statistics_add_up": True,
+        "claims_cite_evidence": True,
+    }
+    for suffix in ("md", "html", "json"):
+        assert pipeline.store.head(keys.report("b1", suffix))
+    for chart in ("severity_over_time", "top_codes"):
+        for suffix in ("html", "svg", "png"):
+            assert pipeline.store.head(keys.chart("b1", chart, suffix))
+    report = json.loads(pipeline.store.get(keys.report("b1", "json")))
+    assert report["label"] == "evidence_only"
+
+
+def test_a_damaged_recording_is_named_and_the_batch_goes_on(pipeline, samples) -> None:
+    pipeline.put("b1", samples)
+    assert pipeline.run("b1").success
+    record = json.loads(pipeline.store.get(keys.quarantine("b1", "c_garbage5k.dlt")))
+    assert sum(fault["length"] for fault in record["faults"]) == 5000
+    with session(create_engine(pipeline.database_url)) as opened:
+        rows = opened.execute(select(Recording).order_by(Recording.recording)).scalars().all()
+    assert [(r.recording, r.status) for r in rows] == [
+        ("J7_v2.3.1_0001.rec", "parsed"),
+        ("c_garbage5k.dlt", "partial"),
+        ("golden.dlt", "parsed"),
+    ]
+
+
+def test_running_a_batch_again_writes_the_same_bytes_and_one_diagnosis(pipeline, samples) -> None:
+    pipeline.put("b1", samples)
+
+    def outputs() -> dict[str, str]:
+        pipeline.run("b1")
+        found = {}
+        for kind in ("parsed", "statistics", "charts", "reports", "quarantine"):
+            for one in pipeline.store.list(f"{kind}/b1/"):
+                found[one.key] = hashlib.sha256(pipeline.store.get(one.key)).hexdigest()
+        return found
+
+    first = outputs()
+    assert len(first) > 20
+    # Without the results nothing is known to be finished, so all is parsed anew.
+    for recording in samples:
+        pipeline.store.delete(keys.recording_result("b1", recording))
+    assert outputs() == first
+    with session(create_engine(pipeline.database_url)) as opened:
+        assert opened.scalar(select(func.count()).select_from(Diagnosis)) == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ({"sha256": "0" * 64}, "sha256"),
+        ({"size": 1}, "size"),
+        ({"name": "never-uploaded.dlt"}, "missing"),
+    ],
+)
+def test_a_batch_that_is_not_what_its_manifest_says_is_refused(
+    pipeline, samples, damage, said
+) -> None:
+    golden = samples["golden.dlt"]
+    entry = {
+        "name": "golden.dlt",
+        "size": len(golden),
+        "sha256": hashlib.sha256(golden).hexdigest(),
+    }
+    pipeline.put("bad", {"golden.dlt": golden}, files=[{**entry, **damage}])
+    result = pipeline.run("bad")
+    assert not result.success
+    assert pipeline.check_results(result) == {"manifest_integrity": False}
+    assert [pipeline.materialized(asset) for asset in ASSETS] == [[]] * len(ASSETS)
+    [failure] = [e for e in result.all_events if e.is_step_failure]
+    description = failure.step_failure_data.user_failure_data.description
+    assert {**entry, **damage}["name"] in description
+    assert said in description
+
+
+def test_recordings_that_nothing_can_be_read_from_are_quarantined_with_the_reason(pipeline) -> None:
+    files = {
+        "empty.dlt": b"",
+        "notes.dlt": b"These are notes, not a recording.\n" * 20,
+        "noise.rec": bytes(range(256)) * 4,
+    }
+    pipeline.put("b1", files)
+    assert pipeline.run("b1").success
+    for name, content in files.items():
+        record = json.loads(pipeline.store.get(keys.quarantine("b1", name)))
+        assert record["error"]
+        assert sum(fault["length"] for fault in record["faults"]) == len(content)
+
+
+def test_a_rec_without_its_specification_is_kept_raw_and_said_so(pipeline, samples) -> None:
+    pipeline.put("b1", {"drive.rec": samples["J7_v2.3.1_0001.rec"]})
+    assert pipeline.run("b1").success
+    result = json.loads(pipeline.store.get(keys.recording_result("b1", "drive.rec")))
+    assert result["status"] == "partial"
+    assert result["rows"] == 6001
+    assert all(table["name"].startswith("unknown-") for table in result["tables"])
+    assert ".odvd" in json.dumps(result)
+
+
+def test_a_specification_in_the_bucket_serves_any_batch(pipeline, samples) -> None:
+    pipeline.store.put("schemas/vehicle.odvd", samples["vehicle.odvd"])
+    pipeline.put("b1", {"drive.rec": samples["J7_v2.3.1_0001.rec"]})
+    assert pipeline.run("b1").success
+    assert pipeline.store.head(keys.table("b1", "drive.rec", "vehicle.FaultEvent-0", "csv"))
+
+
+def test_many_recordings_share_steps_and_all_come_back(pipeline, samples) -> None:
+    files = {f"r{i:02}.dlt": samples["golden.dlt"] for i in range(40)}
+    pipeline.put("b1", files)
+    result = pipeline.run("b1")
+    assert result.success
+    steps = {e.step_key for e in result.all_events if e.step_key and "parse[" in e.step_key}
+    assert len(steps) == 8
+    with session(create_engine(pipeline.database_url)) as opened:
+        assert opened.scalar(select(func.count()).select_from(Recording)) == 40
+
+
+def test_a_collect_step_without_all_shards_fails_and_materializes_nothing(
+    pipeline, samples, monkeypatch
+) -> None:
+    """What Dagster does when it retries from a failure: collect runs with what is there."""
+    monkeypatch.setattr(parsed_csv, "plan_shards", lambda recordings: plan_shards(recordings)[:1])
+    pipeline.put("b1", samples)
+    result = pipeline.run("b1")
+    assert not result.success
+    assert pipeline.check_results(result)["all_recordings_accounted_for"] is False
+    assert [pipeline.materialized(asset) for asset in ASSETS] == [["b1"], [], [], [], [], []]
+    [failure] = [e for e in result.all_events if e.is_step_failure]
+    description = failure.step_failure_data.user_failure_data.description
+    assert "2 missing: J7_v2.3.1_0001.rec, c_garbage5k.dlt" in description

@@ -1,0 +1,150 @@
+"""The upload sensor over a real store, a real database and an ephemeral Dagster instance."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from argus_pipeline.batches.manifest import BatchFile, Manifest
+from argus_pipeline.database.engine import create_engine, session
+from argus_pipeline.database.migrate import migrate
+from argus_pipeline.database.records import upsert_batch
+from argus_pipeline.storage import keys
+from resources.database import DatabaseResource
+from resources.object_store import ObjectStoreResource
+from sensors.uploads import completed_uploads
+
+TODAY = datetime.now(UTC)
+
+
+class Sensor:
+    """Ticks the sensor as the daemon does: cursor kept, partitions added."""
+
+    def __init__(self, store, store_settings, database_url) -> None:
+        from dagster_aws.s3 import S3Resource
+
+        self.store = store
+        self.database_url = database_url
+        self.instance = dg.DagsterInstance.ephemeral()
+        self.cursor: str | None = None
+        self.resources = {
+            "object_store": ObjectStoreResource(
+                s3=S3Resource(
+                    endpoint_url=store_settings.s3_endpoint,
+                    region_name=store_settings.s3_region,
+                    aws_access_key_id=store_settings.s3_access_key,
+                    aws_secret_access_key=store_settings.s3_secret_key,
+                ),
+                bucket=store_settings.s3_bucket,
+                prefix=store_settings.s3_prefix,
+            ),
+            "database": DatabaseResource(url=database_url),
+        }
+
+    def put(self, batch: str, **changes) -> None:
+        manifest = Manifest(
+            batch, "V1", "J7", "v1", TODAY, (BatchFile("a.dlt", 1, "0" * 64),), **changes
+        )
+        self.put_bytes(batch, manifest.to_json())
+
+    def put_bytes(self, batch: str, data: bytes) -> None:
+        self.store.put(f"{keys.incoming(TODAY.date(), batch)}manifest.json", data)
+
+    def tick(self) -> dg.SensorResult:
+        with dg.build_sensor_context(
+            instance=self.instance, cursor=self.cursor, resources=self.resources
+        ) as context:
+            result = completed_uploads(context)
+        self.cursor = result.cursor
+        for request in result.dynamic_partitions_requests or []:
+            self.instance.add_dynamic_partitions("batch", list(request.partition_keys))
+        return result
+
+
+@pytest.fixture
+def sensor(object_store, store_settings, database_url):
+    migrate(database_url)
+    made = Sensor(object_store, store_settings, database_url)
+    yield made
+    made.resources["database"].engine().dispose()
+    made.instance.dispose()
+
+
+def test_a_complete_upload_becomes_a_partition_and_a_run(sensor) -> None:
+    sensor.put("b1")
+    result = sensor.tick()
+    assert [r.partition_key for r in result.run_requests] == ["b1"]
+    assert sensor.instance.get_dynamic_partitions("batch") == ["b1"]
+    request = result.run_requests[0]
+    etag = sensor.store.head(f"{keys.incoming(TODAY.date(), 'b1')}manifest.json").etag
+    assert request.run_key == f"b1:{etag}"
+    assert request.run_config["execution"]["config"] == {"in_process": {}}
+
+
+def test_an_upload_without_a_manifest_is_left_alone(sensor) -> None:
+    sensor.store.put(f"{keys.incoming(TODAY.date(), 'b1')}a.dlt", b"x")
+    assert sensor.tick().run_requests == []
+    assert sensor.instance.get_dynamic_partitions("batch") == []
+
+
+def test_urgent_batches_get_the_higher_priority(sensor) -> None:
+    sensor.put("b1", priority="P2")
+    sensor.put("b2", priority="P0")
+    tags = {r.partition_key: r.tags["dagster/priority"] for r in sensor.tick().run_requests}
+    assert int(tags["b2"]) > int(tags["b1"])
+
+
+def test_a_batch_that_was_verified_is_not_requested_again(sensor) -> None:
+    sensor.put("b1")
+    request = sensor.tick().run_requests[0]
+    etag = request.run_key.partition(":")[2]
+    manifest = Manifest("b1", "V1", "J7", "v1", TODAY, (BatchFile("a.dlt", 1, "0" * 64),))
+    with session(create_engine(sensor.database_url)) as opened:
+        upsert_batch(opened, manifest, etag)
+    assert sensor.tick().run_requests == []
+
+
+def test_a_mended_manifest_is_requested_under_a_new_key(sensor) -> None:
+    sensor.put("b1")
+    first = sensor.tick().run_requests[0].run_key
+    sensor.put("b1", campaign="mended")
+    assert sensor.tick().run_requests[0].run_key != first
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"{not json", "not JSON"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"[]", "list"),
+        (b'{"schema": 1, "batch": "bad"}', "vehicle"),
+    ],
+)
+def test_a_bad_manifest_is_reported_once_and_holds_up_no_other(sensor, content, said) -> None:
+    sensor.put_bytes("bad", content)
+    sensor.put("good")
+    result = sensor.tick()
+    assert [r.partition_key for r in result.run_requests] == ["good"]
+    assert [e.description for e in result.asset_events if said in e.description]
+    record = json.loads(sensor.store.get(keys.quarantine("bad", "manifest.json")))
+    assert said in record["error"]
+    assert sensor.tick().asset_events == []
+
+
+def test_an_unsafe_folder_name_is_reported_and_becomes_no_partition(sensor) -> None:
+    sensor.put_bytes("two words, and a comma", b"{}")
+    result = sensor.tick()
+    assert "not a safe name" in result.asset_events[0].description
+    assert sensor.instance.get_dynamic_partitions("batch") == []
+
+
+def test_a_cursor_that_cannot_be_read_finds_the_same_batches_again(sensor) -> None:
+    sensor.put("b1")
+    first = sensor.tick()
+    sensor.cursor = "}"
+    assert [r.run_key for r in sensor.tick().run_requests] == [
+        r.run_key for r in first.run_requests
+    ]

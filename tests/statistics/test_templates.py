@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from argus_pipeline.statistics.templates import MAX_CHARACTERS, template
+
+
+def masked(text: str) -> str:
+    return pl.DataFrame({"text": [text]}).select(template(pl.col("text"))).item()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "[INSTALLING] slot=B package sw-bundle-7.33.61 progress 58% elapsed=22642ms rc=-1",
+            "[INSTALLING] slot=B package sw-bundle-<version> progress <n>% elapsed=<n>ms rc=<n>",
+        ),
+        ("DTC U0258 status=0xCF ecu=70", "DTC <code> status=<hex> ecu=<n>"),
+        ("E001: retry 3", "<code>: retry <n>"),
+        ("id 123e4567-e89b-12d3-a456-426614174000 gone", "id <id> gone"),
+        ("at 2026-11-23T10:15:00.123Z failed", "at <time> failed"),
+        ("12:34:56.789 late", "<time> late"),
+        ("open /var/log/update/17.log failed", "open <path> failed"),
+        ("key 00ffaa12bc mismatch", "key <hex> mismatch"),
+        ("ping 10.0.0.12  lost", "ping <version> lost"),
+        ("voltage 12.5 V", "voltage <n> V"),
+        ("signal lost", "signal lost"),
+    ],
+)
+def test_variable_parts_are_masked(text: str, expected: str) -> None:
+    assert masked(text) == expected
+
+
+def test_texts_that_differ_in_numbers_only_have_one_template() -> None:
+    texts = pl.DataFrame({"text": [f"cell {n} at {3 + n / 10} V, 0x{n:04x}" for n in range(50)]})
+    assert texts.select(template(pl.col("text")).n_unique()).item() == 1
+
+
+def test_a_missing_text_has_no_template() -> None:
+    frame = pl.DataFrame({"text": [None]}, schema={"text": pl.String})
+    assert frame.select(template(pl.col("text"))).item() is None
+
+
+def test_long_texts_give_short_templates() -> None:
+    assert len(masked("word " * 100_000)) == MAX_CHARACTERS
+
+
+_WORDS = st.sampled_from(
+    [*"0 17 -5 /a/b /a/5 0x1F E001 P0A80 12:00:01 1.2.3 < > n <n> … = : ( / - +".split(), " "]
+)
+
+
+@given(st.one_of(st.text(), st.lists(_WORDS).map("".join), st.lists(_WORDS).map(" ".join)))
+def test_masking_a_template_again_changes_nothing(text: str) -> None:
+    assert masked(masked(text)) == masked(text)
