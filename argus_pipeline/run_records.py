@@ -9,16 +9,21 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from argus_pipeline import settings
+from argus_pipeline.batches.arrivals import days_to_look_at, list_folders, upload_state
 from argus_pipeline.errors import ArgusError
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
 
+    from argus_pipeline.storage.object_store import ObjectStore
+
 PARTITION_TAG: Final = "dagster/partition"
+PARTITIONS_NAME: Final = "batch"
 
 
 class Stage(StrEnum):
@@ -113,16 +118,26 @@ def connect() -> DagsterInstance:
     return DagsterInstance.get()
 
 
-def batch_statuses(instance: DagsterInstance, batches: Sequence[str]) -> Sequence[BatchStatus]:
-    """The status of these batches by the newest run of each; without a run a batch is queued."""
-    return [_status(instance, batch) for batch in batches]
+def batch_statuses(
+    instance: DagsterInstance, store: ObjectStore, batches: Sequence[str]
+) -> Sequence[BatchStatus]:
+    """The status of these batches: by the newest run of each, and before that by the bucket.
+
+    Raises:
+        BadInput: neither Dagster nor the bucket knows a batch.
+    """
+    return [_status(instance, store, batch) for batch in batches]
 
 
-def newest_batches(instance: DagsterInstance, limit: int) -> Sequence[str]:
-    """The batches of the newest runs, newest first, each once."""
+def newest_batches(instance: DagsterInstance, store: ObjectStore, limit: int) -> Sequence[str]:
+    """The newest batches: those that are being uploaded or were rejected, then those with runs."""
     records = instance.get_run_records(limit=limit * 3)
-    names = [record.dagster_run.tags.get(PARTITION_TAG) for record in records]
-    return list(dict.fromkeys(name for name in names if name))[:limit]
+    named = [record.dagster_run.tags.get(PARTITION_TAG) for record in records]
+    with_runs = list(dict.fromkeys(name for name in named if name))
+    known = set(instance.get_dynamic_partitions(PARTITIONS_NAME))
+    days = days_to_look_at(datetime.now(UTC), 1)
+    new = sorted({f.name for f in list_folders(store, days)} - known, reverse=True)
+    return [*new, *with_runs][:limit]
 
 
 def run_url(run_id: str) -> str | None:
@@ -131,12 +146,17 @@ def run_url(run_id: str) -> str | None:
     return f"{base.rstrip('/')}/runs/{run_id}" if base else None
 
 
-def _status(instance: DagsterInstance, batch: str) -> BatchStatus:
+def _status(instance: DagsterInstance, store: ObjectStore, batch: str) -> BatchStatus:
     from dagster import RunsFilter
 
     records = instance.get_run_records(RunsFilter(tags={PARTITION_TAG: batch}), limit=1)
     if not records:
-        return BatchStatus(batch, Stage.QUEUED, "no run yet")
+        upload = upload_state(store, batch)
+        if upload.error is not None:
+            return BatchStatus(batch, Stage.REJECTED, upload.error)
+        if not upload.complete:
+            return BatchStatus(batch, Stage.UPLOADING, "no manifest yet")
+        return BatchStatus(batch, Stage.QUEUED, "waiting for the sensor")
     record = records[0]
     run = record.dagster_run
     steps = {

@@ -9,7 +9,6 @@ import json
 import os
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import quote
 
 from dagster import (
     AssetObservation,
@@ -25,9 +24,9 @@ from argus_pipeline.batches import arrivals
 from argus_pipeline.batches.fan_out import execution_config
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import manifest_etags
-from argus_pipeline.storage import keys
+from argus_pipeline.run_records import PARTITIONS_NAME
 from argus_pipeline.storage.object_store import ObjectStore
-from assets.common import MANIFEST_KEY_TAG, PARTITIONS_NAME, batches
+from assets.common import MANIFEST_KEY_TAG, batches
 from resources.database import DatabaseResource
 from resources.object_store import ObjectStoreResource
 
@@ -77,6 +76,9 @@ def completed_uploads(
     )
     observations = [_report_rejected(context, store, candidate) for candidate in found.rejected]
     accepted = found.accepted[:BATCHES_PER_TICK]
+    for candidate in accepted:
+        if candidate.folder.manifest_key in cursor.rejected:
+            store.delete(arrivals.rejection_key(candidate.folder.name))
     new = [c.folder.name for c in accepted if c.folder.name not in known]
     return SensorResult(
         run_requests=[_request(candidate) for candidate in accepted],
@@ -109,7 +111,7 @@ def _report_rejected(
 ) -> AssetObservation:
     """Say once that a manifest is bad, in the log, in the bucket and on the asset's page."""
     context.log.error(f"manifest rejected: {candidate.error}")
-    record = keys.quarantine(quote(candidate.folder.name, safe=""), keys.MANIFEST_NAME)
+    record = arrivals.rejection_key(candidate.folder.name)
     store.put(
         record,
         json.dumps(

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
+from urllib.parse import quote
 
 from argus_pipeline.batches.manifest import Manifest, parse_manifest
 from argus_pipeline.batches.names import SAFE_NAME_RULE, is_safe_name
@@ -217,6 +218,40 @@ def locate_manifest(store: ObjectStore, batch: str, hint: str | None = None) -> 
         expected=f"incoming/YYYY/MM/DD/{batch}/{keys.MANIFEST_NAME}",
         hint="The manifest completes an upload and is written last",
     )
+
+
+def rejection_key(batch: str) -> str:
+    """Where the reason lies for which a manifest was rejected; any folder name is safe here."""
+    return keys.quarantine(quote(batch, safe=""), keys.MANIFEST_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadState:
+    """How far an upload is that is no partition yet. `error` says why its manifest is bad."""
+
+    complete: bool
+    error: str | None = None
+
+
+def upload_state(store: ObjectStore, batch: str) -> UploadState:
+    """What the bucket says of a batch that Dagster does not know.
+
+    Raises:
+        BadInput: there is no such batch.
+    """
+    try:
+        record = json.loads(store.get(rejection_key(batch)))
+        return UploadState(True, str(record.get("error")))
+    except ObjectMissing:
+        pass
+    for day in [*_days_in_name(batch), *days_to_look_at(datetime.now(UTC), 1)]:
+        folder = Folder(day, batch)
+        if store.head(folder.manifest_key) is not None:
+            return UploadState(True)
+        if next(store.list(keys.incoming(day, batch)), None) is not None:
+            return UploadState(False)
+    locate_manifest(store, batch)
+    return UploadState(True)
 
 
 def _newest_first(store: ObjectStore, prefix: str) -> Sequence[str]:

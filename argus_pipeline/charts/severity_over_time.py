@@ -23,7 +23,7 @@ from argus_pipeline.charts.style import (
     styled,
 )
 from argus_pipeline.statistics.batch import BatchStatistics
-from argus_pipeline.statistics.severity import NONE, SEVERITIES
+from argus_pipeline.statistics.severity import CRITICAL, NONE, SEVERITIES
 from argus_pipeline.statistics.timeline import CLOCK_SET_FROM
 
 TITLE: Final = "Messages by severity over time"
@@ -127,7 +127,7 @@ def _panel(
                 title=unit,
                 scale=alt.Scale(domain=[0, ticks[-1]], nice=False),
                 # The same room in both panels, so that their titles stand below each other.
-                axis=alt.Axis(format=",d", values=ticks, minExtent=40),
+                axis=alt.Axis(format=",d", values=ticks, minExtent=48),
             ),
             y2=alt.Y2("high"),
             color=severity_colour(present, orient="bottom", direction="horizontal", offset=8),
@@ -225,10 +225,16 @@ def _facts(statistics: BatchStatistics) -> str:
     hidden = {
         "of a clock that was not set": unset,
         "without a time": unplaced,
-        "far away in time, where the clock jumped": messages - drawn - unplaced - unset,
+        "far away in time": messages - drawn - unplaced - unset,
     }
     parts = [f"{number:,} {which}" for which, number in hidden.items() if number]
-    return f"{fact}; not shown: {', '.join(parts)}" if parts else fact
+    if not parts:
+        return fact
+    critical = pl.col("severity").cast(pl.String).is_in(CRITICAL)
+    seen = int(statistics.timeline.filter(critical)["messages"].sum())
+    missed = statistics.total("critical_events") - seen
+    among = f"; {missed:,} fatal or error among them" if missed else ""
+    return f"{fact}; not shown: {', '.join(parts)}{among}"
 
 
 def _bin_seconds(bars: pl.DataFrame) -> int:

@@ -20,10 +20,10 @@ COLOURS: Final = {
     "fatal": "#2b0a3d",
     "error": "#cc3d1c",
     "warn": "#f5b53f",
-    "info": "#2a6592",
-    "debug": "#6ea6cf",
-    "verbose": "#bcd9ec",
-    NONE: "#d9d4cc",
+    "info": "#1d4f7c",
+    "debug": "#4f8bbd",
+    "verbose": "#9cc3e0",
+    NONE: "#e3dfd8",
 }
 """Warm for what is bad and cool for the rest, so that no pair differs in red and green alone; in
 each family the worse is the darker, so that the order is left in black and white."""

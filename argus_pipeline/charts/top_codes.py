@@ -24,6 +24,7 @@ TITLE: Final = "Most frequent fault codes"
 DEFAULT_LIMIT: Final = 15
 
 _BAR_STEP: Final = 26
+_RANK_DIGITS: Final = 4
 # Room at the right end for the longest label behind a bar.
 _HEADROOM: Final = 1.22
 
@@ -45,7 +46,7 @@ def top_codes(
         panel = nothing_to_show("no fault codes found", WIDTH, 200)
         return styled(alt.vconcat(panel), TITLE, [*subtitle, facts], f"{TITLE}: none found")
     facts = _facts(statistics.codes, codes.height)
-    rows = [_row(row) for row in codes.iter_rows(named=True)]
+    rows = [_row(rank, row) for rank, row in enumerate(codes.iter_rows(named=True))]
     worst = ", ".join(f"{row['name']} {row['messages']:,}" for row in rows[:3])
     return styled(
         alt.vconcat(_bars(rows, codes["severity"].cast(pl.String).to_list())),
@@ -55,12 +56,15 @@ def top_codes(
     )
 
 
-def _row(row: dict[str, Any]) -> dict[str, Any]:
+def _row(rank: int, row: dict[str, Any]) -> dict[str, Any]:
     ecu = shown(row["ecu"], 16) if row["ecu"] is not None else "ECU unknown"
     more = f" +{counted(row['ecus'] - 1, 'ECU')}" if row["ecus"] > 1 else ""
     severity = LABELS[row["severity"]]
+    name = f"{shown(row['code'], 20)} · {ecu}{more}"
     return {
-        "name": f"{shown(row['code'], 20)} · {ecu}{more}",
+        "name": name,
+        # Long codes may be cut alike: the rank keeps their bars apart.
+        "key": f"{rank:0{_RANK_DIGITS}} {name}",
         "ecu": ecu,
         "ecus": row["ecus"],
         "severity": severity,
@@ -75,11 +79,16 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
 def _bars(rows: list[dict[str, Any]], present: list[str]) -> alt.LayerChart:
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         y=alt.Y(
-            "name:N",
+            "key:N",
             sort=None,
             title="Fault code and ECU",
             axis=alt.Axis(
-                labelLimit=260, labelFontSize=13, ticks=False, domain=False, labelPadding=8
+                labelExpr=f"slice(datum.value, {_RANK_DIGITS + 1})",
+                labelLimit=260,
+                labelFontSize=13,
+                ticks=False,
+                domain=False,
+                labelPadding=8,
             ),
         ),
         x=alt.X(

@@ -58,7 +58,7 @@ def demo(
             _upload(console, store, paths, options) for paths, options in _fleet(console, seed)
         ]
         console.print("\n[bold]Pipeline[/]: the sensor sees the manifests; nobody helps")
-        statuses = _watch(console, batches, timeout)
+        statuses = _watch(console, store, batches, timeout)
         finished = [s.batch for s in statuses if s.stage is run_records.Stage.DONE]
         console.print(f"\n[bold]Results[/], copied to {out}/ and kept in the bucket")
         for batch in finished:
@@ -125,7 +125,9 @@ def _upload(
     return uploaded.batch
 
 
-def _watch(console: Console, batches: Sequence[str], timeout: float) -> Sequence[BatchStatus]:
+def _watch(
+    console: Console, store: ObjectStore, batches: Sequence[str], timeout: float
+) -> Sequence[BatchStatus]:
     """Show the stages until every batch has ended or the time is up.
 
     Without a terminal, a line for each change of a stage.
@@ -139,7 +141,7 @@ def _watch(console: Console, batches: Sequence[str], timeout: float) -> Sequence
     shown: dict[str, str] = {}
     with Live(console=console, refresh_per_second=2, auto_refresh=console.is_terminal) as live:
         while True:
-            found = run_records.batch_statuses(instance, batches)
+            found = run_records.batch_statuses(instance, store, batches)
             if console.is_terminal:
                 live.update(status_table(found))
             else:

@@ -36,13 +36,15 @@ def status(
     from rich.console import Console
     from rich.live import Live
 
-    from argus_pipeline import run_records
+    from argus_pipeline import run_records, settings
+    from argus_pipeline.storage.object_store import ObjectStore
 
     instance = run_records.connect()
+    store = ObjectStore(settings.load())
 
     def look() -> Sequence[BatchStatus]:
-        names = batches or run_records.newest_batches(instance, limit)
-        return run_records.batch_statuses(instance, names)
+        names = batches or run_records.newest_batches(instance, store, limit)
+        return run_records.batch_statuses(instance, store, names)
 
     found = look()
     if as_json:
@@ -65,8 +67,13 @@ def status_table(statuses: Sequence[BatchStatus]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("batch", "stage", "seconds", "detail"):
-        table.add_column(column, justify="right" if column == "seconds" else "left")
+    # An id is copied from here, so it is never cut; the detail gives way.
+    table.add_column(
+        "batch", no_wrap=True, min_width=max((len(s.batch) for s in statuses), default=5)
+    )
+    table.add_column("stage", no_wrap=True, min_width=len("diagnosing"))
+    table.add_column("seconds", no_wrap=True, justify="right")
+    table.add_column("detail", overflow="fold")
     colours = {"done": "green", "failed": "red", "rejected": "red"}
     for one in statuses:
         colour = colours.get(one.stage.value, "cyan")

@@ -1,1 +1,1 @@
-"""A made-up vehicle fleet: batches as vehicles upload them, with faults that are known in advance."""
+"""A made-up fleet: batches as vehicles upload them, with faults that are known in advance."""

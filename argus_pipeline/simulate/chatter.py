@@ -8,6 +8,7 @@ from typing import Final
 
 from argus_pipeline.simulate.dice import Dice
 from argus_pipeline.simulate.dlt_encoder import (
+    Argument,
     Body,
     Flag,
     Raw,
@@ -16,6 +17,7 @@ from argus_pipeline.simulate.dlt_encoder import (
     Text,
     Unsigned,
     log,
+    network_trace,
     non_verbose,
 )
 
@@ -38,6 +40,11 @@ def _can_load(dice: Dice) -> Body:
 def _frame(dice: Dice) -> Body:
     frame = dice.octets(8)
     return log("verbose", "COM", "CAN", [Text("rx frame"), Raw(frame, "data")])
+
+
+def _bus_trace(dice: Dice) -> Body:
+    identifier = struct.pack("<I", dice.pick((0x0C1, 0x1A0, 0x2D7, 0x4B4)))
+    return network_trace("can", "COM", "CAN", identifier, dice.octets(8))
 
 
 def _session(dice: Dice) -> Body:
@@ -101,7 +108,11 @@ def _modem(dice: Dice) -> Body:
 
 
 def _objects(dice: Dice) -> Body:
-    arguments = [Text("objects"), Unsigned(dice.whole(0, 40), "count", "", 16), Flag(True, "valid")]
+    arguments: list[Argument] = [
+        Text("objects"),
+        Unsigned(dice.whole(0, 40), "count", "", 16),
+        Flag(True, "valid"),
+    ]
     return log("info", "FUS", "OBJ", arguments, big_endian=True)
 
 
@@ -147,7 +158,10 @@ def _memory(dice: Dice) -> Body:
 
 # A repeated template is said more often.
 CHATTER: Final[dict[str, Sequence[Template]]] = {
-    "GW": (_can_load, _can_load, _frame, _frame, _frame, _can_load, _frame, _session, _cpu_load),
+    "GW": (
+        *(_can_load, _can_load, _can_load, _frame, _frame),
+        *(_bus_trace, _bus_trace, _bus_trace, _session, _cpu_load),
+    ),
     "ABS": (_wheel_speeds, _wheel_speeds, _wheel_speeds, _brake_request),
     "BMS": (_cells, _cells, _battery_frame, _coolant),
     "TCU": (_gear, _gear, _modem),

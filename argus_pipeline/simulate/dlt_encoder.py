@@ -10,9 +10,14 @@ import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+BUSES: Final = {"can": 2, "ethernet": 5, "someip": 6}
+"""Sub-types of network traces."""
 LEVELS: Final = {"fatal": 1, "error": 2, "warn": 3, "info": 4, "debug": 5, "verbose": 6}
 TICKS_PER_SECOND: Final = 10_000
 """The standard header's timestamp counts tenths of a millisecond."""
+
+GET_SOFTWARE_VERSION: Final = 0x13
+"""The control service that tells which firmware an ECU runs."""
 
 _UEH, _MSBF, _WEID, _WSID, _WTMS, _VERSION_1 = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 _BOOL, _SINT, _UINT, _FLOA, _STRG, _RAWD, _VARI = 0x10, 0x20, 0x40, 0x80, 0x200, 0x400, 0x800
@@ -108,6 +113,12 @@ def non_verbose(
     return Body(extended, struct.pack("<I", message_id) + data)
 
 
+def network_trace(bus: str, app: str, context: str, head: bytes, data: bytes) -> Body:
+    """A message that was seen on a bus, a key of `BUSES`: its head and its data as raw bytes."""
+    payload = _argument(Raw(head), "<") + _argument(Raw(data), "<")
+    return Body(_extended(1 | 2 << 1 | BUSES[bus] << 4, 2, app, context), payload)
+
+
 def control_request(service: int, data: bytes = b"") -> Body:
     """A request by the logger to the ECU, which has no ECU time."""
     extended = _extended(_CONTROL | _REQUEST, 1, "DA1", "DC1")
@@ -121,9 +132,14 @@ def control_response(service: int, data: bytes = b"") -> Body:
 
 
 def software_version(version: str) -> Body:
-    """The response to GetSoftwareVersion (0x13): length and text."""
+    """The response to GetSoftwareVersion: length and text."""
     text = version.encode()
-    return control_response(0x13, struct.pack("<I", len(text)) + text)
+    return control_response(GET_SOFTWARE_VERSION, struct.pack("<I", len(text)) + text)
+
+
+def timezone(seconds_from_utc: int) -> Body:
+    """The daemon's message 0xF03 about the sender's time zone, without daylight saving."""
+    return control_response(0xF03, struct.pack("<iB", seconds_from_utc, 0))
 
 
 def buffer_overflow(lost: int) -> Body:
@@ -196,12 +212,12 @@ def _argument(argument: Argument, order: str) -> bytes:
             named = _VARI if name is not None else 0
             head = struct.pack(order + "I", _BOOL | _TYLE[8] | named)
             return head + _names(order, name) + struct.pack("B", value)
-        case Signed(value, name, unit, bits):
-            return _number(_SINT, "bhiq"[_TYLE[bits] - 1], argument, order)
-        case Unsigned(value, name, unit, bits):
-            return _number(_UINT, "BHIQ"[_TYLE[bits] - 1], argument, order)
-        case Real(value, name, unit, bits):
-            return _number(_FLOA, {32: "f", 64: "d"}[bits], argument, order)
+        case Signed():
+            return _number(_SINT, "bhiq"[_TYLE[argument.bits] - 1], argument, order)
+        case Unsigned():
+            return _number(_UINT, "BHIQ"[_TYLE[argument.bits] - 1], argument, order)
+        case Real():
+            return _number(_FLOA, {32: "f", 64: "d"}[argument.bits], argument, order)
 
 
 def _sized(kind: int, data: bytes, name: str | None, order: str) -> bytes:
@@ -217,8 +233,10 @@ def _number(kind: int, form: str, argument: Signed | Unsigned | Real, order: str
     if argument.name is None:
         return struct.pack(order + "I" + form, kind, argument.value)
     head = struct.pack(order + "I", kind | _VARI)
-    return head + _names(order, argument.name, argument.unit) + struct.pack(
-        order + form, argument.value
+    return (
+        head
+        + _names(order, argument.name, argument.unit)
+        + struct.pack(order + form, argument.value)
     )
 
 

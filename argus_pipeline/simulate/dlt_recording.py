@@ -9,14 +9,18 @@ from typing import Final, NamedTuple
 from argus_pipeline.simulate.chatter import CHATTER
 from argus_pipeline.simulate.dice import Dice
 from argus_pipeline.simulate.dlt_encoder import (
+    GET_SOFTWARE_VERSION,
     TICKS_PER_SECOND,
+    Argument,
     Body,
     Text,
     Unsigned,
     buffer_overflow,
+    control_request,
     log,
     message,
     software_version,
+    timezone,
 )
 from argus_pipeline.simulate.drive import ECUS, SECOND, Drive, Fault, Progress
 from argus_pipeline.simulate.recording import Recording, Written
@@ -73,7 +77,9 @@ def _boot_lines(drive: Drive, ecus: Sequence[str]) -> Iterator[_Line]:
         for boot in drive.boots[ecu]:
             text = f"{ecu} started, firmware {boot.firmware}, reason: {boot.reason}"
             yield _Line(boot.up, ecu, log("info", "SYS", "BOOT", [Text(text)]))
-            yield _Line(boot.up + SECOND // 50, ecu, software_version(boot.firmware))
+            yield _Line(boot.up + SECOND // 50, ecu, control_request(GET_SOFTWARE_VERSION))
+            yield _Line(boot.up + SECOND // 40, ecu, software_version(boot.firmware))
+            yield _Line(boot.up + SECOND // 30, ecu, timezone(3600))
 
 
 def _update_lines(drive: Drive, package: str, dice: Dice) -> Iterator[_Line]:
@@ -88,7 +94,7 @@ def _update_lines(drive: Drive, package: str, dice: Dice) -> Iterator[_Line]:
         level = "warn" if step.state == "ROLLBACK" else "info"
         elapsed = (step.time - began) // 1_000_000
         text = f"[{step.state}] slot=B package sw-bundle-{package} progress {step.percent}%"
-        arguments = [Text(text), Unsigned(elapsed, "elapsed", "ms")]
+        arguments: list[Argument] = [Text(text), Unsigned(elapsed, "elapsed", "ms")]
         yield _Line(time, _UPDATER, log(level, "UPDM", "INST", arguments))
         previous = step
 
@@ -100,8 +106,8 @@ def _fault_lines(drive: Drive, ecus: Sequence[str]) -> Iterator[_Line]:
         if kind.ecu not in ecus:
             continue
         occurrences[kind.code] = occurrences.get(kind.code, 0) + 1
-        arguments = [Text(fault.text), Unsigned(occurrences[kind.code], "occurrence")]
-        body = log(fault.level, kind.app, kind.context, arguments)
+        count = Unsigned(occurrences[kind.code], "occurrence")
+        body = log(fault.level, kind.app, kind.context, [Text(fault.text), count])
         yield _Line(fault.time, kind.ecu, body, fault)
 
 

@@ -36,7 +36,7 @@ from argus_pipeline.simulate.truth import (
 )
 from argus_pipeline.simulate.vehicle_messages import SPECIFICATION_FILE
 from argus_pipeline.simulate.vehicles import Vehicle, make_vehicle
-from argus_pipeline.upload.arguments import ARGUMENTS_FILE
+from argus_pipeline.upload.options import BATCH_FILE
 
 DEFAULT_START: Final = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 DEFAULT_MEGABYTES: Final = 1.5
@@ -66,6 +66,7 @@ def write_fleet(
     *,
     seed: int = 1,
     batches: int = 6,
+    vehicles: int | None = None,
     megabytes: float = DEFAULT_MEGABYTES,
     start: datetime = DEFAULT_START,
     on_batch: Callable[[BatchTruth], None] = lambda batch: None,
@@ -76,6 +77,7 @@ def write_fleet(
         out: a new or empty folder, or one with an earlier simulation, which is replaced.
         seed: of all random choices.
         batches: how many; the first six are six different scenarios.
+        vehicles: at most so many of a platform, which then drive again; as they come if None.
         megabytes: about how large a batch is, in millions of bytes.
         start: when the first recording begins, with its time zone.
         on_batch: called after each batch, for progress.
@@ -85,6 +87,8 @@ def write_fleet(
     """
     if batches < 1:
         raise BadInput(f"the number of batches is {batches}", expected="at least 1")
+    if vehicles is not None and vehicles < 1:
+        raise BadInput(f"the number of vehicles is {vehicles}", expected="at least 1")
     if not 0.1 <= megabytes <= 4_000:
         raise BadInput(f"the size of a batch is {megabytes} MB", expected="0.1 to 4000")
     if start.tzinfo is None:
@@ -96,7 +100,7 @@ def write_fleet(
     try:
         made = []
         for index in range(batches):
-            batch = _make_batch(seed, index, megabytes, start + index * _BETWEEN_BATCHES)
+            batch = _make_batch(seed, index, vehicles, megabytes, start + index * _BETWEEN_BATCHES)
             folder = work / batch.truth.batch
             folder.mkdir()
             for name, data in batch.files.items():
@@ -159,9 +163,12 @@ def _without_files(batch: _Batch) -> _Batch:
     return _Batch({}, batch.truth, batch.faults, batch.anomalies, batch.losses, batch.damages)
 
 
-def _make_batch(seed: int, index: int, megabytes: float, start: datetime) -> _Batch:
+def _make_batch(
+    seed: int, index: int, vehicles: int | None, megabytes: float, start: datetime
+) -> _Batch:
     case = scenario(index)
-    vehicle = make_vehicle(seed, case.platform, case.vehicle)
+    number = case.vehicle % vehicles if vehicles else case.vehicle
+    vehicle = make_vehicle(seed, case.platform, number)
     name = f"{index + 1:02d}-{case.platform}-{case.firmware_at_end}-{case.name}"
     start_ns = (start - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
     drive = plan_drive(case, start_ns, Dice(seed, f"{index}/drive"))
@@ -214,7 +221,7 @@ def _make_batch(seed: int, index: int, megabytes: float, start: datetime) -> _Ba
     files[SPECIFICATION_FILE] = (
         resources.files("argus_pipeline.simulate").joinpath(SPECIFICATION_FILE).read_bytes()
     )
-    files[ARGUMENTS_FILE] = _arguments(case, vehicle, seed)
+    files[BATCH_FILE] = _arguments(case, vehicle, seed)
     return _Batch(
         files,
         truth,

@@ -41,9 +41,7 @@ def encode(kind: MessageType, values: Sequence[Any]) -> bytes:
     Raises:
         ValueError: there are more or fewer values than fields.
     """
-    return b"".join(
-        _field(field, value) for field, value in zip(kind.fields, values, strict=True)
-    )
+    return b"".join(_field(field, value) for field, value in zip(kind.fields, values, strict=True))
 
 
 def envelope(
@@ -110,9 +108,7 @@ def _field(field: Field, value: Any) -> bytes:
 
 def _time_stamp(microseconds: int) -> bytes:
     seconds, rest = divmod(microseconds, 1_000_000)
-    return (
-        _key(1, _VARINT) + varint(zigzag(seconds)) + _key(2, _VARINT) + varint(zigzag(rest))
-    )
+    return _key(1, _VARINT) + varint(zigzag(seconds)) + _key(2, _VARINT) + varint(zigzag(rest))
 
 
 def _sized(number: int, data: bytes) -> bytes:

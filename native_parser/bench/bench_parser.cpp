@@ -21,7 +21,8 @@ std::vector<char> read(const char* path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-void measure(argus::Bytes content, bool csv, std::shared_ptr<const argus::Specification> specification) {
+void measure(argus::Bytes content, bool csv,
+             std::shared_ptr<const argus::Specification> specification) {
   argus::Parser parser(std::move(specification));
   argus::Buffer out;
   const auto drain = [&] {

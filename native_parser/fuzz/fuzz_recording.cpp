@@ -1,5 +1,5 @@
-// Any bytes, in any chunks: no crash, every byte accounted for, and the same output as in one piece.
-// The first byte chooses the chunks.
+// Any bytes, in any chunks: no crash, every byte accounted for, and the same output as in one
+// piece. The first byte chooses the chunks.
 #include <algorithm>
 #include <cstdlib>
 
@@ -15,11 +15,13 @@ struct Outcome {
 };
 
 std::shared_ptr<const argus::Specification> specification() {
-  static const auto made = std::make_shared<const argus::Specification>(argus::Specification::parse(
-      "message a.In [id = 3] { uint8 a [id = 1]; string b [id = 2]; }"
-      "message a.All [id = 4000] { bool f [id = 1]; char c [id = 2]; int8 i [id = 3]; int64 l [id = 9];"
-      " float x [id = 11]; double d [id = 12]; string t [id = 13]; bytes o [id = 14]; a.In n [id = 2000]; }",
-      "fuzz"));
+  static const auto made = std::make_shared<const argus::Specification>(
+      argus::Specification::parse("message a.In [id = 3] { uint8 a [id = 1]; string b [id = 2]; }"
+                                  "message a.All [id = 4000] { bool f [id = 1]; char c [id = 2]; "
+                                  "int8 i [id = 3]; int64 l [id = 9];"
+                                  " float x [id = 11]; double d [id = 12]; string t [id = 13]; "
+                                  "bytes o [id = 14]; a.In n [id = 2000]; }",
+                                  "fuzz"));
   return made;
 }
 

@@ -64,8 +64,7 @@ struct Specification {
 
 template <class Struct>
 void release_capsule(PyObject* capsule) {
-  auto* held =
-      static_cast<Struct*>(PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule)));
+  auto* held = static_cast<Struct*>(PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule)));
   if (held == nullptr) return PyErr_WriteUnraisable(capsule);
   if (held->release != nullptr) held->release(held);
   delete held;
@@ -192,15 +191,14 @@ NB_MODULE(argus_native, m) {
           "__init__",
           [](Parser* self, const Specification* specification) {
             // A copy: what is merged into the specification later does not reach this parser.
-            new (self) Parser(specification == nullptr
-                                  ? nullptr
-                                  : std::make_shared<const argus::Specification>(
-                                        specification->specification));
+            new (self) Parser(
+                specification == nullptr
+                    ? nullptr
+                    : std::make_shared<const argus::Specification>(specification->specification));
           },
           nb::kw_only(), "specification"_a = nb::none())
       .def("feed", &feed, "data"_a)
-      .def("finish",
-           [](Parser& self) { self.alone([](argus::Parser& p) { p.finish(); }); })
+      .def("finish", [](Parser& self) { self.alone([](argus::Parser& p) { p.finish(); }); })
       .def("take", &take)
       .def("take_faults", &take_faults)
       .def_prop_ro("format",
@@ -210,10 +208,9 @@ NB_MODULE(argus_native, m) {
                                                  : std::optional(std::string(p.format()));
                      });
                    })
-      .def_prop_ro("bytes_in",
-                   [](Parser& self) {
-                     return self.alone([](argus::Parser& p) { return p.bytes_in(); });
-                   })
+      .def_prop_ro(
+          "bytes_in",
+          [](Parser& self) { return self.alone([](argus::Parser& p) { return p.bytes_in(); }); })
       .def_prop_ro("decoded_bytes",
                    [](Parser& self) {
                      return self.alone([](argus::Parser& p) { return p.decoded_bytes(); });
@@ -222,14 +219,12 @@ NB_MODULE(argus_native, m) {
                    [](Parser& self) {
                      return self.alone([](argus::Parser& p) { return p.quarantined_bytes(); });
                    })
-      .def_prop_ro("rows",
-                   [](Parser& self) {
-                     return self.alone([](argus::Parser& p) { return p.rows(); });
-                   })
-      .def_prop_ro("fault_count",
-                   [](Parser& self) {
-                     return self.alone([](argus::Parser& p) { return p.fault_count(); });
-                   })
+      .def_prop_ro(
+          "rows",
+          [](Parser& self) { return self.alone([](argus::Parser& p) { return p.rows(); }); })
+      .def_prop_ro(
+          "fault_count",
+          [](Parser& self) { return self.alone([](argus::Parser& p) { return p.fault_count(); }); })
       .def_prop_ro("undecoded", [](Parser& self) {
         return self.alone([](argus::Parser& p) {
           return std::map<std::string, std::uint64_t>(p.undecoded().begin(), p.undecoded().end());

@@ -147,14 +147,14 @@ void export_array(const BatchPtr& batch, ArrowArray* out) {
     auto& buffers = holder->buffers.emplace_back();
     buffers = {column.null_count > 0 ? column.validity.data() : nullptr, address(column.values),
                variable ? address(column.bytes) : nullptr};
-    ArrowArray& child = holder->children.emplace_back(make_array(
-        holder, batch->rows, column.null_count, variable ? 3 : 2, buffers.data()));
+    ArrowArray& child = holder->children.emplace_back(
+        make_array(holder, batch->rows, column.null_count, variable ? 3 : 2, buffers.data()));
     if (fields[i].type == Type::dictionary) {
       const Dictionary& texts = column.dictionary;
       auto& texts_buffers = holder->dictionary_buffers.emplace_back();
       texts_buffers = {nullptr, texts.offsets(), address(texts.bytes())};
-      child.dictionary = &holder->dictionaries.emplace_back(make_array(
-          holder, static_cast<std::int64_t>(texts.size()), 0, 3, texts_buffers.data()));
+      child.dictionary = &holder->dictionaries.emplace_back(
+          make_array(holder, static_cast<std::int64_t>(texts.size()), 0, 3, texts_buffers.data()));
     }
     holder->child_pointers.push_back(&child);
   }

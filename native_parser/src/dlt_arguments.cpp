@@ -276,9 +276,8 @@ Rendered render_arguments(Bytes payload, unsigned count, bool big_endian, Buffer
     const auto info = in.take<std::uint32_t>();
     const std::size_t mark = text.size();
     if (i != 0) text.push(' ');
-    const Outcome outcome = in.good()
-                                ? render_argument(in, info, big_endian, text, rendered.notes)
-                                : Outcome::too_long;
+    const Outcome outcome =
+        in.good() ? render_argument(in, info, big_endian, text, rendered.notes) : Outcome::too_long;
     if (outcome == Outcome::done) continue;
     text.truncate(mark);
     rendered.raw = from;

@@ -1,4 +1,5 @@
-// Control messages: services of PRS Log and Trace Protocol (0x01..) and of GENIVI's daemon (0xF01..).
+// Control messages: services of PRS Log and Trace Protocol (0x01..) and of GENIVI's daemon
+// (0xF01..).
 #include "argus/dlt.hpp"
 #include "argus/text.hpp"
 
@@ -372,8 +373,8 @@ Rendered render_control(Bytes payload, const Header& header, Buffer& text) {
     if (!in.empty()) {
       const auto status = in.take<std::uint8_t>();
       const std::string_view word = status_name(status);
-      const bool is_list = service == get_log_info && status >= with_ids_only &&
-                           status <= with_descriptions;
+      const bool is_list =
+          service == get_log_info && status >= with_ids_only && status <= with_descriptions;
       text.append(" ");
       if (is_list) {
         text.append("ok");

@@ -259,7 +259,7 @@ MessageDecoder::Belief MessageDecoder::judge(Bytes bytes, bool last, std::size_t
 
   // From here on it takes a closer look; most recordings never get here, or only seldom.
   Header next;
-  const HeaderState next_state = after.empty() ? HeaderState::complete
+  const HeaderState next_state = after.empty()     ? HeaderState::complete
                                  : pattern_follows ? read_header(after, next, wanted)
                                                    : HeaderState::bad_version;
   if (next_state == HeaderState::more_bytes && !last) {
@@ -357,9 +357,8 @@ void MessageDecoder::add_row(std::uint64_t offset, const Rendered& rendered, Byt
       const std::string_view name = service_name(service);
       if (!name.empty()) return std::string(name);
       Buffer hex;
-      const std::uint32_t swapped = std::endian::native == std::endian::little
-                                        ? swap_bytes(service)
-                                        : service;
+      const std::uint32_t swapped =
+          std::endian::native == std::endian::little ? swap_bytes(service) : service;
       append_hex(hex, {reinterpret_cast<const std::uint8_t*>(&swapped), 4});
       return "0x" + std::string(reinterpret_cast<const char*>(hex.data()), hex.size());
     });

@@ -26,11 +26,11 @@ constexpr int deepest_nesting = 32;
 
 [[nodiscard]] std::optional<Kind> scalar_kind(std::string_view name) {
   static const std::unordered_map<std::string_view, Kind> kinds = {
-      {"bool", Kind::boolean},   {"char", Kind::character}, {"int8", Kind::int8},
-      {"uint8", Kind::uint8},    {"int16", Kind::int16},    {"uint16", Kind::uint16},
-      {"int32", Kind::int32},    {"uint32", Kind::uint32},  {"int64", Kind::int64},
-      {"uint64", Kind::uint64},  {"float", Kind::float32},  {"double", Kind::float64},
-      {"string", Kind::text},    {"bytes", Kind::bytes},
+      {"bool", Kind::boolean},  {"char", Kind::character}, {"int8", Kind::int8},
+      {"uint8", Kind::uint8},   {"int16", Kind::int16},    {"uint16", Kind::uint16},
+      {"int32", Kind::int32},   {"uint32", Kind::uint32},  {"int64", Kind::int64},
+      {"uint64", Kind::uint64}, {"float", Kind::float32},  {"double", Kind::float64},
+      {"string", Kind::text},   {"bytes", Kind::bytes},
   };
   const auto found = kinds.find(name);
   if (found == kinds.end()) return {};
@@ -291,8 +291,8 @@ void Reader::default_value(FieldSpecification& field) {
       return;
     case Kind::float32:
     case Kind::float64: {
-      const auto value = token_.kind == Token::Kind::number ? read_float(token_.text)
-                                                            : std::optional<double>{};
+      const auto value =
+          token_.kind == Token::Kind::number ? read_float(token_.text) : std::optional<double>{};
       if (!value) fail("a number");
       field.default_bits = field.kind == Kind::float64
                                ? std::bit_cast<std::uint64_t>(*value)

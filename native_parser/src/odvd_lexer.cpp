@@ -18,8 +18,8 @@ constexpr std::size_t longest_shown = 40;
 }
 
 [[nodiscard]] std::string shown(std::string_view text) {
-  return safe_text({reinterpret_cast<const std::uint8_t*>(text.data()),
-                    std::min(text.size(), longest_shown)});
+  return safe_text(
+      {reinterpret_cast<const std::uint8_t*>(text.data()), std::min(text.size(), longest_shown)});
 }
 
 }  // namespace
@@ -111,9 +111,8 @@ Token Lexer::next() {
     take_while([](char c) { return is_letter(c) || is_digit(c) || c == '.'; });
   } else if (is_digit(first) || first == '-' || first == '+' || first == '.') {
     token.kind = Token::Kind::number;
-    take_while([](char c) {
-      return is_letter(c) || is_digit(c) || c == '.' || c == '-' || c == '+';
-    });
+    take_while(
+        [](char c) { return is_letter(c) || is_digit(c) || c == '.' || c == '-' || c == '+'; });
   } else {
     token.kind = Token::Kind::mark;
     do {

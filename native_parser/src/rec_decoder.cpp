@@ -88,8 +88,9 @@ struct Plan {
   std::vector<Step> steps;  // by id
 
   [[nodiscard]] const Step* find(std::uint32_t id) const noexcept {
-    const auto found = std::lower_bound(steps.begin(), steps.end(), id,
-                                        [](const Step& step, std::uint32_t i) { return step.id < i; });
+    const auto found =
+        std::lower_bound(steps.begin(), steps.end(), id,
+                         [](const Step& step, std::uint32_t i) { return step.id < i; });
     return found != steps.end() && found->id == id ? &*found : nullptr;
   }
 };
@@ -177,7 +178,8 @@ template <class T>
 }
 
 // Fill `values`; false when the bytes contradict the specification. Unknown fields are skipped.
-[[nodiscard]] bool read_message(Bytes bytes, const Plan& plan, std::vector<Value>& values) noexcept {
+[[nodiscard]] bool read_message(Bytes bytes, const Plan& plan,
+                                std::vector<Value>& values) noexcept {
   Reader reader(bytes);
   for (Field field;;) {
     switch (reader.next(field)) {

@@ -157,8 +157,7 @@ Judgement judge(Bytes bytes, bool last, bool in_step, Envelope& envelope) noexce
   };
   constexpr auto torn = "damaged or torn envelope: it reaches beyond the end of the recording";
   if (bytes.size() < header_size) return last ? rejected(torn) : undecided(header_size);
-  const std::size_t length =
-      bytes[2] | std::size_t{bytes[3]} << 8 | std::size_t{bytes[4]} << 16;
+  const std::size_t length = bytes[2] | std::size_t{bytes[3]} << 8 | std::size_t{bytes[4]} << 16;
   const std::size_t end = header_size + length;
   std::size_t wanted = 0;
   switch (read_envelope(bytes.subspan(header_size), length, envelope, wanted)) {

@@ -14,7 +14,6 @@ using argus::test::sample;
 
 using SpecificationPtr = std::shared_ptr<const Specification>;
 
-
 void try_single_faults(const Content& content, std::size_t most_lost,
                        const SpecificationPtr& specification = nullptr) {
   const std::uint64_t rows = parse(content, SIZE_MAX, specification).rows;
@@ -25,7 +24,6 @@ void try_single_faults(const Content& content, std::size_t most_lost,
       const auto parsed = parse(damaged, SIZE_MAX, specification);
       CHECK(parsed.adds_up);
       if (parsed.rows + most_lost < rows || parsed.rows > rows) {
-        std::fprintf(stderr, "%s",  parsed.faults.c_str());
         std::fprintf(stderr, "byte %zu ^ %d: %llu of %llu messages\n", at, change,
                      static_cast<unsigned long long>(parsed.rows),
                      static_cast<unsigned long long>(rows));
@@ -63,7 +61,8 @@ void try_chunks(const Content& content, const SpecificationPtr& specification = 
 }
 
 // Random changes, cuts, insertions and copies, always with the same seed.
-void try_mutations(const Content& content, int rounds, const SpecificationPtr& specification = nullptr) {
+void try_mutations(const Content& content, int rounds,
+                   const SpecificationPtr& specification = nullptr) {
   std::mt19937 random(20251109);
   const auto below = [&random](std::size_t limit) {
     return static_cast<std::size_t>(random() % std::max<std::size_t>(limit, 1));
@@ -72,7 +71,8 @@ void try_mutations(const Content& content, int rounds, const SpecificationPtr& s
     Content damaged = content;
     for (std::size_t faults = 1 + below(8); faults > 0 && !damaged.empty(); --faults) {
       const auto at = static_cast<std::ptrdiff_t>(below(damaged.size()));
-      const auto size = static_cast<std::ptrdiff_t>(below(std::min<std::size_t>(300, damaged.size() - static_cast<std::size_t>(at))));
+      const auto size = static_cast<std::ptrdiff_t>(
+          below(std::min<std::size_t>(300, damaged.size() - static_cast<std::size_t>(at))));
       switch (below(4)) {
         case 0:
           damaged[static_cast<std::size_t>(at)] = static_cast<std::uint8_t>(random());
@@ -81,11 +81,13 @@ void try_mutations(const Content& content, int rounds, const SpecificationPtr& s
           damaged.erase(damaged.begin() + at, damaged.begin() + at + size);
           break;
         case 2:
-          damaged.insert(damaged.begin() + at, static_cast<std::size_t>(size), static_cast<std::uint8_t>(random()));
+          damaged.insert(damaged.begin() + at, static_cast<std::size_t>(size),
+                         static_cast<std::uint8_t>(random()));
           break;
         default: {
           const Content copy(damaged.begin() + at, damaged.begin() + at + size);
-          damaged.insert(damaged.begin() + static_cast<std::ptrdiff_t>(below(damaged.size())), copy.begin(), copy.end());
+          damaged.insert(damaged.begin() + static_cast<std::ptrdiff_t>(below(damaged.size())),
+                         copy.begin(), copy.end());
         }
       }
     }
@@ -103,7 +105,8 @@ SpecificationPtr specification(const std::string& name) {
 }
 
 Content first(const Content& content, std::size_t size) {
-  return {content.begin(), content.begin() + static_cast<std::ptrdiff_t>(std::min(size, content.size()))};
+  return {content.begin(),
+          content.begin() + static_cast<std::ptrdiff_t>(std::min(size, content.size()))};
 }
 
 }  // namespace

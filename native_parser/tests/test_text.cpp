@@ -30,14 +30,16 @@ int main() {
   using namespace std::string_literals;
   CHECK(safe("plain text of more than eight bytes") == "plain text of more than eight bytes");
   CHECK(safe("tab\tline\r\n") == "tab\tline\r\n");
-  CHECK(safe("a\0b"s) == "a\xE2\x90\x80" "b");
+  CHECK(safe("a\0b"s) ==
+        "a\xE2\x90\x80"
+        "b");
   CHECK(safe("\x1b[31m") == "\xE2\x90\x9B[31m");
   CHECK(safe("\x7f") == "\xE2\x90\xA1");
   CHECK(safe("ä日本😀") == "ä日本😀");
-  CHECK(safe("\xC2\x85") == "\xEF\xBF\xBD");              // a C1 control
-  CHECK(safe("\xC0\xAF") == "\xEF\xBF\xBD\xEF\xBF\xBD");  // overlong
+  CHECK(safe("\xC2\x85") == "\xEF\xBF\xBD");                                // a C1 control
+  CHECK(safe("\xC0\xAF") == "\xEF\xBF\xBD\xEF\xBF\xBD");                    // overlong
   CHECK(safe("\xED\xA0\x80x") == "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBDx");  // a surrogate
-  CHECK(safe("\xF0\x9F\x98") == "\xEF\xBF\xBD");          // cut off: one maximal part
+  CHECK(safe("\xF0\x9F\x98") == "\xEF\xBF\xBD");  // cut off: one maximal part
   CHECK(safe("\xE6\x97z") == "\xEF\xBF\xBDz");
   CHECK(safe("1234567\x80") == "1234567\xEF\xBF\xBD");
 

@@ -60,10 +60,9 @@ def test_codes_beyond_the_limit_are_told_as_a_number(tmp_path: Path) -> None:
 def test_two_codes_that_are_cut_alike_keep_bars_of_their_own(tmp_path: Path) -> None:
     faults = fields([{"code": f"{'LONG' * 10}{n}"} for n in range(2)], code=pl.String)
     found = spec(MadeBatch(tmp_path).rec("a.rec", Fault=faults))
-    assert len({row["name"] for row in rows(found)}) == 2
+    assert len({row["key"] for row in rows(found)}) == 2
 
 
 def test_a_batch_without_codes_says_so() -> None:
     found = top_codes(compute_statistics([], [])).to_dict()
     assert "no fault codes found" in str(found["datasets"])
-

@@ -121,9 +121,9 @@ def test_signals_are_those_that_the_reference_tool_prints(data: Path, tmp_path: 
     folder = data / "rec" / "expected" / "J7_v2.3.1_0001"
     with (folder / "vehicle.PowerState-1.csv").open(newline="") as lines:
         voltages = [float(row["voltage"]) for row in csv.DictReader(lines, delimiter=";")]
-    (found,) = statistics.signals.filter(
-        table="vehicle.PowerState-1", signal="voltage"
-    ).iter_rows(named=True)
+    (found,) = statistics.signals.filter(table="vehicle.PowerState-1", signal="voltage").iter_rows(
+        named=True
+    )
     assert found["messages"] == len(voltages)
     # The tool prints seven significant digits of a float.
     assert found["min"] == pytest.approx(min(voltages), rel=1e-6)

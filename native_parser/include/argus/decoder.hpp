@@ -1,9 +1,9 @@
 // What a format has to offer to be one of the parser's formats, and where its results go.
 //
 // Every byte of the window that a decoder consumes is reported once: by `decoded` as part of a
-// message, or by `faults.add` as quarantined. What it decides may depend on the bytes only and never
-// on how they were cut into windows: when it needs to look further it consumes less and says how
-// many bytes it wants to see.
+// message, or by `faults.add` as quarantined. What it decides may depend on the bytes only and
+// never on how they were cut into windows: when it needs to look further it consumes less and says
+// how many bytes it wants to see.
 #pragma once
 
 #include <cstddef>

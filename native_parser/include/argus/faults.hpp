@@ -31,7 +31,8 @@ class FaultLedger {
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
   [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
 
-  // The faults since the last call. The newest may still grow, so it stays until `all` is asked for.
+  // The faults since the last call. The newest may still grow, so it stays until `all` is asked
+  // for.
   [[nodiscard]] std::vector<Fault> take(bool all) {
     std::vector<Fault> taken;
     taken.swap(faults_);

@@ -77,8 +77,8 @@ class Specification {
   std::vector<std::pair<std::int32_t, std::string>> merge(const Specification& other);
 
   [[nodiscard]] const MessageSpecification* find(std::int32_t id) const;
-  [[nodiscard]] const std::map<std::int32_t, std::shared_ptr<const MessageSpecification>>& messages()
-      const noexcept {
+  [[nodiscard]] const std::map<std::int32_t, std::shared_ptr<const MessageSpecification>>&
+  messages() const noexcept {
     return messages_;
   }
 

@@ -55,9 +55,9 @@ class Parser {
   const Format* format_ = nullptr;
   std::unique_ptr<Decoder> decoder_;
   Output output_;
-  Buffer carry_;              // bytes that wait for what follows them
-  std::size_t wanted_ = 1;    // bytes that the carry needs before it is worth another look
-  std::uint64_t offset_ = 0;  // of the carry's first byte
+  Buffer carry_;               // bytes that wait for what follows them
+  std::size_t wanted_ = 1;     // bytes that the carry needs before it is worth another look
+  std::uint64_t offset_ = 0;   // of the carry's first byte
   std::uint64_t unknown_ = 0;  // bytes before the format was recognised
   bool finished_ = false;
 };

@@ -42,8 +42,8 @@ enum class Belief : std::uint8_t { believed, rejected, undecided };
 
 struct Judgement {
   Belief belief = Belief::undecided;
-  std::size_t size = 0;         // of header and envelope, when believed
-  std::size_t wanted = 0;       // bytes to see, when undecided
+  std::size_t size = 0;          // of header and envelope, when believed
+  std::size_t wanted = 0;        // bytes to see, when undecided
   const char* reason = nullptr;  // when rejected
 };
 

@@ -1,0 +1,172 @@
+"""From upload to report with nobody's help, on the real stack."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import signal
+import time
+
+import dagster as dg
+import psutil
+import pytest
+from oracle.dlt import decode_dlt
+from oracle.rec import decode_rec
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("end_to_end")]
+
+
+def runs_of(instance, batch):
+    return instance.get_runs(dg.RunsFilter(tags={"dagster/partition": batch}))
+
+
+def test_recordings_of_another_client_run_to_a_report_by_themselves(
+    stack, dagster_instance, data, wait_for
+) -> None:
+    files = {
+        "ecu1.dlt": (data / "dlt" / "c_clean.dlt").read_bytes(),
+        "golden.dlt": (data / "dlt" / "golden.dlt").read_bytes(),
+        "torn.dlt": (data / "dlt" / "c_trunc_mid.dlt").read_bytes(),
+        "drive.rec": (data / "rec" / "J7_v2.3.1_0001.rec").read_bytes(),
+        "vehicle.odvd": (data / "rec" / "vehicle.odvd").read_bytes(),
+    }
+    batch = stack.upload(files)
+    began = time.monotonic()
+    assert wait_for(lambda: batch in dagster_instance.get_dynamic_partitions("batch"), 15)
+    print(f"partition after {time.monotonic() - began:.1f} s")
+    assert stack.wait(batch)["stage"] == "done"
+    print(f"report after {time.monotonic() - began:.1f} s")
+    report = json.loads(stack.get(f"reports/{batch}/report.json"))
+    assert report["batch"] == batch
+    assert report["label"] == "evidence_only"
+    assert b"<html" in stack.get(f"reports/{batch}/report.html")
+    assert "torn.dlt" in stack.get(f"reports/{batch}/report.md").decode()
+
+    for name in ("ecu1.dlt", "golden.dlt"):
+        rows = read_csv(stack.get(f"parsed/{batch}/{name}/messages.csv"))
+        assert_dlt_rows(rows, decode_dlt(files[name]))
+    decoded = decode_rec(files["drive.rec"], files["vehicle.odvd"].decode())
+    keys = stack.list(f"parsed/{batch}/drive.rec/")
+    tables = {key.rpartition("/")[2][:-4] for key in keys if key.endswith(".csv")}
+    assert tables == set(decoded)
+    for table, expected in decoded.items():
+        assert_rec_rows(read_csv(stack.get(f"parsed/{batch}/drive.rec/{table}.csv")), expected)
+
+    # The same manifest again changes nothing.
+    before = runs_of(dagster_instance, batch)
+    manifest = next(k for k in stack.list("incoming/") if k.endswith(f"{batch}/manifest.json"))
+    stack.s3.put_object(Bucket=stack.bucket, Key=manifest, Body=stack.get(manifest))
+    time.sleep(12)
+    assert [r.run_id for r in runs_of(dagster_instance, batch)] == [r.run_id for r in before]
+
+
+def test_bad_batches_are_named_and_hold_up_no_other(stack, dagster_instance, data) -> None:
+    golden = (data / "dlt" / "golden.dlt").read_bytes()
+    entry = {"name": "g.dlt", "size": len(golden), "sha256": hashlib.sha256(golden).hexdigest()}
+    no_json = "20260101T000000Z-bad-json"
+    stack.put_manifest(no_json, b"{ this is no JSON")
+    wrong_hash = stack.upload({"g.dlt": golden}, files=[{**entry, "sha256": "1" * 64}])
+    missing = stack.upload({}, files=[entry])
+    bad_recordings = stack.upload({"empty.dlt": b"", "notes.dlt": b"only text\n" * 50})
+    good = stack.upload({"g.dlt": golden})
+
+    assert stack.wait(good)["stage"] == "done"
+    assert stack.wait(bad_recordings)["stage"] == "done"
+    found = stack.wait(wrong_hash)
+    assert found["stage"] == "failed"
+    assert "g.dlt" in found["detail"]
+    assert "sha256" in found["detail"]
+    assert "missing" in stack.wait(missing)["detail"]
+    rejected = stack.wait(no_json)
+    assert rejected["stage"] == "rejected"
+    assert "not JSON" in rejected["detail"]
+    assert no_json not in dagster_instance.get_dynamic_partitions("batch")
+    materialized = dagster_instance.get_materialized_partitions(dg.AssetKey("parsed_csv"))
+    assert {good, bad_recordings} <= materialized
+    assert not {wrong_hash, missing} & materialized
+
+
+def test_a_killed_run_worker_never_leaves_a_green_partition_with_a_recording_missing(
+    stack, dagster_instance, data, wait_for
+) -> None:
+    content = (data / "dlt" / "typ_4MB.dlt").read_bytes()
+    files = {f"r{i:02}.dlt": content for i in range(20)}
+    batch = stack.upload(files)
+
+    def finished() -> list[str]:
+        return [k for k in stack.list(f"parsed/{batch}/") if k.endswith("/recording.json")]
+
+    assert wait_for(finished, 60), "the fan-out has not begun"
+    [run] = runs_of(dagster_instance, batch)
+    workers = [p for p in psutil.process_iter(["cmdline"]) if is_worker(p, run.run_id)]
+    assert workers, "no run worker to kill"
+    before = len(finished())
+    for worker in workers:
+        os.kill(worker.pid, signal.SIGKILL)
+    print(f"killed after {before} of {len(files)} recordings")
+    assert before < len(files)
+
+    until = time.monotonic() + 240
+    while time.monotonic() < until:
+        done = finished()
+        green = batch in dagster_instance.get_materialized_partitions(dg.AssetKey("parsed_csv"))
+        if green:
+            assert len(done) == len(files)
+            break
+        time.sleep(0.5)
+    assert stack.wait(batch, seconds=120)["stage"] == "done"
+    assert dagster_instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE
+    assert len(runs_of(dagster_instance, batch)) > 1
+    report = json.loads(stack.get(f"reports/{batch}/report.json"))
+    assert report["batch"] == batch
+
+
+def is_worker(process: psutil.Process, run_id: str) -> bool:
+    """The process that the default launcher started for a run, told by its arguments or parent."""
+    try:
+        return run_id in " ".join(process.info["cmdline"] or ())
+    except psutil.Error:
+        return False
+
+
+def read_csv(data: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(data.decode("utf-8"), newline="")))
+
+
+def assert_dlt_rows(rows, messages) -> None:
+    assert len(rows) == len(messages)
+    for row, message in zip(rows, messages, strict=True):
+        for column in ("offset", "size", "counter", "ecu", "app", "context", "type", "severity"):
+            assert row[column] == text_of(message[column]), (column, message)
+        assert row["uptime_s"] == text_of(message["uptime_s"])
+        assert row["verbose"] == text_of(message["verbose"])
+        for argument in message["arguments"]:
+            if isinstance(argument.value, str):
+                assert argument.value.strip() in row["text"]
+
+
+def assert_rec_rows(rows, expected) -> None:
+    assert len(rows) == len(expected)
+    for row, values in zip(rows, expected, strict=True):
+        for column, value in values.items():
+            if column in {"sent", "received", "sample_time"}:
+                continue
+            if isinstance(value, float):
+                assert float(row[column]) == pytest.approx(value, rel=1e-6, nan_ok=True)
+            else:
+                assert row[column] == text_of(value), column
+
+
+def text_of(value) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    return str(value)
