@@ -12,9 +12,6 @@ from dagster_aws.s3 import S3PickleIOManager, S3Resource
 # and dagster is pinned to the minor version that this was tested with.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
-from resources.embedder import EmbedderResource  # noqa: E402
-
-from argus_pipeline import settings  # noqa: E402
 from assets import (  # noqa: E402
     batch_statistics,
     charts,
@@ -25,8 +22,9 @@ from assets import (  # noqa: E402
     report,
 )
 from resources.database import DatabaseResource  # noqa: E402
+from resources.embedder import EmbedderResource  # noqa: E402
 from resources.object_store import ObjectStoreResource  # noqa: E402
-from sensors import uploads  # noqa: E402
+from sensors import upkeep, uploads  # noqa: E402
 
 
 def optional(name: str) -> dg.EnvVar | None:
@@ -48,7 +46,7 @@ defs = dg.Definitions(
         [raw_batch, parsed_csv, batch_statistics, charts, diagnosis, report, knowledge_base]
     ),
     jobs=[uploads.batch_job, knowledge_base.knowledge_job],
-    sensors=[uploads.completed_uploads],
+    sensors=[uploads.completed_uploads, upkeep.asset_upkeep],
     resources={
         "object_store": ObjectStoreResource(s3=s3, bucket=bucket, prefix=prefix),
         "database": DatabaseResource(url=dg.EnvVar("ARGUS_DATABASE_URL")),
@@ -60,5 +58,3 @@ defs = dg.Definitions(
     },
     executor=dg.multi_or_in_process_executor,
 )
-
-__all__ = ["defs", "settings"]

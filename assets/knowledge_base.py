@@ -4,12 +4,14 @@ from dagster import (
     AssetCheckResult,
     AssetCheckSpec,
     AssetExecutionContext,
+    AutomationCondition,
     MaterializeResult,
     MetadataValue,
     asset,
     define_asset_job,
 )
 
+from argus_pipeline import __version__
 from argus_pipeline.knowledge.files import read_articles, starter_articles
 from argus_pipeline.knowledge.store import count_articles, import_articles
 from assets.common import OWNERS, RETRIES
@@ -22,6 +24,10 @@ from resources.embedder import EmbedderResource
     kinds={"postgres", "yaml"},
     owners=OWNERS,
     retry_policy=RETRIES,
+    # A new stack has never imported; a new version of Argus may bring new articles.
+    automation_condition=AutomationCondition.on_missing()
+    | AutomationCondition.code_version_changed(),
+    code_version=__version__,
     check_specs=[
         AssetCheckSpec(
             "articles_are_readable",

@@ -14,8 +14,9 @@ of OpenDaVINCI, OpenDLV and libcluon.
 Times are nanoseconds since 1970 in UTC; sizes and offsets are bytes.
 """
 
-from typing_extensions import Buffer
 from typing import final
+
+from typing_extensions import Buffer
 
 __version__: str
 """Version of the parser: it changes whenever the output for the same input does."""

@@ -101,7 +101,8 @@ def message(data: bytes, offset: int) -> Row:
         raise DoesNotFit(offset, "the file ends inside a header")
     seconds, microseconds, stored_ecu = struct.unpack_from("<Ii4s", data, offset + 4)
     flags, counter, length = struct.unpack_from(">BBH", data, offset + 16)
-    if flags >> 5 != 1:
+    # The standard says 1; a writer among the real samples leaves the bits 0.
+    if flags >> 5 not in (0, 1):
         raise DoesNotFit(offset + 16, f"version {flags >> 5}")
     end = offset + 16 + length
     if end > len(data):
