@@ -14,7 +14,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from argus_pipeline import settings
-from argus_pipeline.batches.arrivals import days_to_look_at, list_folders, upload_state
+from argus_pipeline.batches.arrivals import (
+    days_to_look_at,
+    list_folders,
+    locate_manifest,
+    upload_state,
+)
+from argus_pipeline.batches.fan_out import plan_shards
+from argus_pipeline.batches.manifest import parse_manifest
 from argus_pipeline.errors import ArgusError
 
 if TYPE_CHECKING:
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
 
 PARTITION_TAG: Final = "dagster/partition"
 PARTITIONS_NAME: Final = "batch"
+MANIFEST_KEY_TAG: Final = "argus/manifest_key"
 
 
 class Stage(StrEnum):
@@ -80,7 +88,7 @@ def stage_of(run_status: str, steps: Mapping[str, str]) -> tuple[Stage, str]:
         steps: by step key, `IN_PROGRESS`, `SUCCESS`, `FAILURE` or `SKIPPED`; begun steps only.
 
     Returns:
-        The stage, and for parsing how many shards are done of those begun.
+        The stage, and for parsing how many shards are done of those that have begun.
     """
     if run_status in {"QUEUED", "NOT_STARTED", "STARTING", "MANAGED"}:
         return Stage.QUEUED, ""
@@ -165,11 +173,19 @@ def _status(instance: DagsterInstance, store: ObjectStore, batch: str) -> BatchS
         if step.status is not None
     }
     stage, detail = stage_of(run.status.value, steps)
+    if stage is Stage.PARSING:
+        detail = f"{detail.partition('/')[0] or 0}/{_shards(store, batch, run)}"
     if stage is Stage.FAILED:
         detail = _reason(instance, run) or detail
     ended = record.end_time or time.time()
     seconds = max(ended - record.start_time, 0.0) if record.start_time else None
     return BatchStatus(batch, stage, detail, run.run_id, seconds)
+
+
+def _shards(store: ObjectStore, batch: str, run: DagsterRun) -> int:
+    """How many parts the parsing of a batch has: begun steps do not tell how many will follow."""
+    key = locate_manifest(store, batch, run.tags.get(MANIFEST_KEY_TAG))
+    return len(plan_shards(parse_manifest(store.get(key), key=key).recordings))
 
 
 def _reason(instance: DagsterInstance, run: DagsterRun) -> str:

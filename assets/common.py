@@ -18,10 +18,9 @@ from polars import DataFrame
 
 from argus_pipeline.batches.arrivals import locate_manifest
 from argus_pipeline.batches.manifest import Manifest, parse_manifest
-from argus_pipeline.run_records import PARTITIONS_NAME
+from argus_pipeline.run_records import MANIFEST_KEY_TAG, PARTITIONS_NAME
 from argus_pipeline.storage.object_store import ObjectStore
 
-MANIFEST_KEY_TAG: Final = "argus/manifest_key"
 OWNERS: Final = ["team:argus"]
 INLINE_ROWS: Final = 20
 

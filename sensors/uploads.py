@@ -24,9 +24,9 @@ from argus_pipeline.batches import arrivals
 from argus_pipeline.batches.fan_out import execution_config
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import manifest_etags
-from argus_pipeline.run_records import PARTITIONS_NAME
+from argus_pipeline.run_records import MANIFEST_KEY_TAG, PARTITIONS_NAME
 from argus_pipeline.storage.object_store import ObjectStore
-from assets.common import MANIFEST_KEY_TAG, batches
+from assets.common import batches
 from resources.database import DatabaseResource
 from resources.object_store import ObjectStoreResource
 

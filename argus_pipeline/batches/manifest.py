@@ -19,6 +19,8 @@ DEFAULT_PRIORITY: Final = "P1"
 SPECIFICATION_SUFFIX: Final = ".odvd"
 # A manifest of 100,000 files is about 16 MB; more is somebody else's file.
 MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
+# What a signed 64-bit column holds; no store takes objects of that size.
+MAX_FILE_BYTES: Final = 2**63 - 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HINT = "Mend the manifest and put it again: a manifest with other bytes is looked at anew"
 
@@ -111,6 +113,9 @@ def parse_manifest(data: bytes, *, key: str, batch: str | None = None) -> Manife
         raise _bad(key, f"is not JSON at byte {error.pos}: {error.msg}", "a JSON object") from error
     except RecursionError as error:
         raise _bad(key, "is nested too deeply", "a JSON object") from error
+    except ValueError as error:
+        # Python refuses integers of thousands of digits.
+        raise _bad(key, f"cannot be read: {error}", "a JSON object") from error
     if not isinstance(content, dict):
         raise _bad(key, f"is a JSON {type(content).__name__}", "a JSON object")
 
@@ -128,7 +133,7 @@ def parse_manifest(data: bytes, *, key: str, batch: str | None = None) -> Manife
         created=_created(content, key),
         files=_files(content, key),
         tags=_tags(content, key),
-        unknown={k: v for k, v in content.items() if k not in _KNOWN},
+        unknown=_unknown(content, key),
     )
     if batch is not None and manifest.batch != batch:
         raise _bad(key, f"field 'batch' is {manifest.batch!r}", f"{batch!r}, as its key says")
@@ -175,7 +180,10 @@ def _created(content: Mapping[str, Any], key: str) -> datetime:
         ) from error
     if created.tzinfo is None:
         raise _bad(key, f"field 'created' is {value!r}", "a time with its zone, best Z for UTC")
-    return created.astimezone(UTC)
+    try:
+        return created.astimezone(UTC)
+    except OverflowError as error:
+        raise _bad(key, f"field 'created' is {value!r}", "a time after the year 1") from error
 
 
 def _files(content: Mapping[str, Any], key: str) -> tuple[BatchFile, ...]:
@@ -204,7 +212,7 @@ def _file(entry: Any, index: int, key: str) -> BatchFile:
         raise _bad(key, f"field '{where}.name' is {name!r}", SAFE_NAME_RULE)
     if name == MANIFEST_NAME:
         raise _bad(key, f"field '{where}.name' is {name!r}", "the name of a recording")
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= MAX_FILE_BYTES:
         raise _bad(key, f"field '{where}.size' is {size!r}", "a number of bytes")
     if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256.lower()):
         raise _bad(key, f"field '{where}.sha256' is {sha256!r}", "64 hex digits")
@@ -217,4 +225,22 @@ def _tags(content: Mapping[str, Any], key: str) -> Mapping[str, str]:
         return {}
     if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
         raise _bad(key, f"field 'tags' is {value!r}", "an object of texts")
+    _check_unicode("tags", value, key)
     return dict(value)
+
+
+def _unknown(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    unknown = {k: v for k, v in content.items() if k not in _KNOWN}
+    for name, value in unknown.items():
+        _check_unicode(name, {name: value}, key)
+    return unknown
+
+
+def _check_unicode(name: str, value: Any, key: str) -> None:
+    """JSON can spell half a surrogate pair, which no UTF-8 can hold again."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise _bad(key, f"field {name!r} has half a surrogate pair", "Unicode text") from error
+    except RecursionError as error:
+        raise _bad(key, f"field {name!r} is nested too deeply", "fewer levels") from error

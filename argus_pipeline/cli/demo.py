@@ -61,8 +61,11 @@ def demo(
         statuses = _watch(console, store, batches, timeout)
         finished = [s.batch for s in statuses if s.stage is run_records.Stage.DONE]
         console.print(f"\n[bold]Results[/], copied to {out}/ and kept in the bucket")
-        for batch in finished:
-            _show_results(console, store, batch, out)
+        verdicts = {batch: _show_results(console, store, batch, out) for batch in finished}
+        console.print("\n[bold]Reports[/]")
+        for batch, verdict in verdicts.items():
+            console.print(f"  {out / batch / 'report.html'}", soft_wrap=True)
+            console.print(f"    {verdict}", markup=False, soft_wrap=True)
         console.print(f"\n{len(finished)} of {len(batches)} batches have their report", end=" ")
         console.print(f"after {time.monotonic() - began:.0f} s.")
         for one in statuses:
@@ -155,8 +158,12 @@ def _watch(
             time.sleep(1)
 
 
-def _show_results(console: Console, store: ObjectStore, batch: str, out: Path) -> None:
-    """Copy what was made of a batch, and say path and address of each report, chart and table."""
+def _show_results(console: Console, store: ObjectStore, batch: str, out: Path) -> str:
+    """Copy what was made of a batch, say path and address of each report, chart and table.
+
+    Returns:
+        The verdict.
+    """
     from argus_pipeline.diagnosis.model import Diagnosis
     from argus_pipeline.storage import keys
 
@@ -166,12 +173,11 @@ def _show_results(console: Console, store: ObjectStore, batch: str, out: Path) -
         folder.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(_THREADS) as threads:
         list(threads.map(lambda key: store.get_file(key, targets[key]), found))
-    verdict = Diagnosis.from_json(store.get(keys.report(batch, "json"))).verdict.text
     console.print(f"\n[bold]{batch}[/]")
-    console.print(f"  {verdict}", markup=False, soft_wrap=True)
     for key in found:
         if key.endswith((".html", ".md", ".csv")):
             console.print(f"  {targets[key]}   {store.uri(key)}", markup=False, soft_wrap=True)
+    return Diagnosis.from_json(store.get(keys.report(batch, "json"))).verdict.text
 
 
 def _target(out: Path, batch: str, key: str) -> Path:

@@ -97,8 +97,8 @@ class Parser:
     """A push parser for one recording: chunks of any size in, batches and faults out.
 
     The same batches come out however the bytes are cut into chunks. Bad bytes never raise: they are
-    quarantined, and after `finish()` `decoded_bytes + quarantined_bytes == bytes_in`. May be used by
-    several threads, one at a time inside it.
+    quarantined, and after `finish()` `decoded_bytes + quarantined_bytes == bytes_in`. May be used
+    by several threads, one at a time inside it.
     """
 
     def __init__(self, *, specification: Specification | None = None) -> None:

@@ -69,13 +69,13 @@ class Stack:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         return [o["Key"] for page in pages for o in page.get("Contents", ())]
 
-    def upload(self, files: Mapping[str, bytes], **changes: Any) -> str:
+    def upload(self, content: Mapping[str, bytes], **changes: Any) -> str:
         """Put files, then the manifest, as docs/uploading.md says; return the batch id."""
         now = datetime.now(UTC)
         batch = f"{now:%Y%m%dT%H%M%SZ}-E2E-{uuid.uuid4().hex[:6]}"
         prefix = f"incoming/{now:%Y/%m/%d}/{batch}/"
-        for name, content in files.items():
-            self.s3.put_object(Bucket=self.bucket, Key=prefix + name, Body=content)
+        for name, data in content.items():
+            self.s3.put_object(Bucket=self.bucket, Key=prefix + name, Body=data)
         manifest = {
             "schema": 1,
             "batch": batch,
@@ -86,7 +86,7 @@ class Stack:
             "created": now.isoformat(),
             "files": [
                 {"name": n, "size": len(c), "sha256": hashlib.sha256(c).hexdigest()}
-                for n, c in files.items()
+                for n, c in content.items()
             ],
             **changes,
         }

@@ -82,8 +82,7 @@ def test_the_same_seed_writes_the_same_bytes_in_any_surroundings(
 ) -> None:
     program = (
         "import sys; from pathlib import Path; "
-        "from argus_pipeline.simulate.dlt_encoder import LEVELS
-from argus_pipeline.simulate.fleet import write_fleet; "
+        "from argus_pipeline.simulate.fleet import write_fleet; "
         "write_fleet(Path(sys.argv[1]), megabytes=0.3)"
     )
     surroundings = {"PYTHONHASHSEED": "77", "TZ": "Asia/Shanghai", "LC_ALL": "C"}
