@@ -73,8 +73,10 @@ def test_bad_batches_are_named_and_hold_up_no_other(stack, dagster_instance, dat
     bad_recordings = stack.upload({"empty.dlt": b"", "notes.dlt": b"only text\n" * 50})
     good = stack.upload({"g.dlt": golden})
 
-    assert stack.wait(good)["stage"] == "done"
-    assert stack.wait(bad_recordings)["stage"] == "done"
+    found = stack.wait(good)
+    assert found["stage"] == "done", found
+    found = stack.wait(bad_recordings)
+    assert found["stage"] == "done", found
     found = stack.wait(wrong_hash)
     assert found["stage"] == "failed"
     assert "g.dlt" in found["detail"]
