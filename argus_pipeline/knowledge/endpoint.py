@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 
 from argus_pipeline.errors import ArgusError, Unavailable
-from argus_pipeline.knowledge.embedding import MAX_CHARACTERS, Vectors, normalised
+from argus_pipeline.knowledge.vectors import MAX_CHARACTERS, Vectors, normalised
 
 ATTEMPTS: Final = 4
 TEXTS_A_CALL: Final = 128

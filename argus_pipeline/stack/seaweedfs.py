@@ -16,8 +16,7 @@ import sysconfig
 from pathlib import Path
 from typing import Final
 
-from argus_pipeline.errors import ArgusError, Unavailable
-from argus_pipeline.settings import Settings
+from argus_pipeline.errors import Unavailable
 from argus_pipeline.stack import ports, processes, stores
 from argus_pipeline.stack.files import make_private_folder, read_json, write_private
 from argus_pipeline.stack.ports import HOST
@@ -35,35 +34,10 @@ _SIGNING_KEYS: Final = (
 )
 
 
-class SeaweedFS:
+class SeaweedFS(stores.LocalStore):
     """One SeaweedFS (master, volume, filer and S3 in a process) below one folder."""
 
     name = "seaweedfs"
-
-    def __init__(self, folder: Path, *, log: Path | None = None) -> None:
-        self.folder = folder.resolve()
-        self.log = log or self.folder / "seaweedfs.log"
-        self._state = self.folder / "state.json"
-        self._process = self.folder / "process.json"
-
-    def settings(self, bucket: str, prefix: str = "") -> Settings:
-        """Address and keys, as `ObjectStore` takes them.
-
-        Raises:
-            ArgusError: it has never been started.
-        """
-        state = stores.known(self._state, "ports", "access_key", "secret_key")
-        return stores.settings_for(state["ports"][0], state, bucket, prefix)
-
-    def running(self) -> ProcessRecord | None:
-        """Its process, when it runs and answers to its keys."""
-        record = processes.load(self._process)
-        if not processes.is_running(record):
-            return None
-        try:
-            return record if stores.answers(self.settings("any")) else None
-        except ArgusError:
-            return None
 
     def start(self) -> ProcessRecord:
         """Start it, or leave it alone where it answers already.

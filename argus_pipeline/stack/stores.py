@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final
 
 from argus_pipeline.errors import ArgusError
 from argus_pipeline.settings import Settings
+from argus_pipeline.stack import processes
 from argus_pipeline.stack.files import read_json
 from argus_pipeline.stack.ports import HOST
 from argus_pipeline.stack.processes import ProcessRecord
@@ -17,28 +19,47 @@ REGION: Final = "us-east-1"
 READY_S: Final = 60.0
 
 
-class LocalStore(Protocol):
-    """An S3 store that the local stack starts and stops."""
+class LocalStore(ABC):
+    """An S3 store that the local stack starts and stops, with its state in one folder."""
 
-    @property
-    def name(self) -> str:
-        """Which store it is."""
+    name: ClassVar[str]
 
-    @property
-    def log(self) -> Path:
-        """Where its output goes."""
+    def __init__(self, folder: Path, *, log: Path | None = None) -> None:
+        self.folder = folder.resolve()
+        self.log = log or self.folder / f"{self.name}.log"
+        self._state = self.folder / "state.json"
+        self._process = self.folder / "process.json"
 
+    @abstractmethod
     def start(self) -> ProcessRecord:
-        """Start it, or leave it alone where it answers already."""
+        """Start it, or leave it alone where it answers already.
 
+        Raises:
+            Unavailable: it does not come up; the error says why.
+        """
+
+    @abstractmethod
     def stop(self) -> bool:
         """Stop it; whether there was anything to stop."""
 
+    def settings(self, bucket: str, prefix: str = "") -> Settings:
+        """Address and keys, as `ObjectStore` takes them.
+
+        Raises:
+            ArgusError: it has never been started.
+        """
+        state = known(self._state, "ports", "access_key", "secret_key")
+        return settings_for(state["ports"][0], state, bucket, prefix)
+
     def running(self) -> ProcessRecord | None:
         """Its process, when it runs and answers to its keys."""
-
-    def settings(self, bucket: str, prefix: str = "") -> Settings:
-        """Address and keys, as `ObjectStore` takes them."""
+        record = processes.load(self._process)
+        if not processes.is_running(record):
+            return None
+        try:
+            return record if answers(self.settings("any")) else None
+        except ArgusError:
+            return None
 
 
 def new_keys() -> dict[str, str]:

@@ -31,8 +31,9 @@ from argus_pipeline.diagnosis import check_citations, diagnose, load_diagnosis, 
 from argus_pipeline.diagnosis.model import Diagnosis, Outcome
 from argus_pipeline.diagnosis.pipeline import build_pipeline
 from argus_pipeline.errors import ArgusError, Unavailable
-from argus_pipeline.knowledge.embedding import LocalEmbedder, Vectors
+from argus_pipeline.knowledge.embedding import LocalEmbedder
 from argus_pipeline.knowledge.store import import_articles
+from argus_pipeline.knowledge.vectors import Vectors
 
 
 class SilentEmbedder(LocalEmbedder):

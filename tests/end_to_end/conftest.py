@@ -131,14 +131,16 @@ def dagster_instance(stack: Stack) -> Iterator[Any]:
     """Dagster's own records, read as the UI reads them."""
     import dagster as dg
 
-    before = dict(os.environ)
-    os.environ.update(stack.addresses)
-    try:
-        with dg.DagsterInstance.get() as instance:
-            yield instance
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    names = ("DAGSTER_HOME", "ARGUS_DAGSTER_DATABASE_URL")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in names:
+            patch.setenv(name, stack.addresses[name])
+        instance = dg.DagsterInstance.get()
+        # Connects now: other tests must not find these variables.
+        instance.get_run_records(limit=1)
+        instance.get_dynamic_partitions("batch")
+    with instance:
+        yield instance
 
 
 def eventually(what: Callable[[], Any], seconds: float) -> Any:

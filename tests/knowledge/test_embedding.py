@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from argus_pipeline.errors import ArgusError
-from argus_pipeline.knowledge.embedding import LocalEmbedder, embedder_from, normalised
+from argus_pipeline.knowledge.embedding import LocalEmbedder, embedder_from
 from argus_pipeline.knowledge.endpoint import EndpointEmbedder
+from argus_pipeline.knowledge.vectors import normalised
 from argus_pipeline.settings import load
 
 NOTHING_SET = replace(load({}), embeddings_url=None, embeddings_model=None, embeddings_key=None)

@@ -12,9 +12,10 @@ from argus_pipeline.database.engine import create_engine, session
 from argus_pipeline.database.migrate import migrate
 from argus_pipeline.errors import ArgusError, Unavailable
 from argus_pipeline.knowledge.articles import Article
-from argus_pipeline.knowledge.embedding import LocalEmbedder, Vectors
+from argus_pipeline.knowledge.embedding import LocalEmbedder
 from argus_pipeline.knowledge.retrieval import MAX_CODES, Question, Retrieval, Step, retrieve
 from argus_pipeline.knowledge.store import import_articles
+from argus_pipeline.knowledge.vectors import Vectors
 
 EMBEDDER = LocalEmbedder()
 

@@ -16,7 +16,6 @@ from argus_pipeline.database.migrate import migrate
 from argus_pipeline.database.models import KnowledgeArticle
 from argus_pipeline.errors import Unavailable
 from argus_pipeline.knowledge.articles import Article
-from argus_pipeline.knowledge.embedding import Vectors, normalised
 from argus_pipeline.knowledge.store import (
     ARTICLES_A_BATCH,
     ImportResult,
@@ -24,6 +23,7 @@ from argus_pipeline.knowledge.store import (
     import_articles,
     list_articles,
 )
+from argus_pipeline.knowledge.vectors import Vectors, normalised
 from argus_pipeline.knowledge.versions import version_key
 
 

@@ -108,7 +108,7 @@ def status(url: str, run: str) -> str:
 def test_the_whole_stack_starts_twice_survives_a_kill_and_stops_twice(stack: Stack) -> None:
     parts = started(stack)
     assert set(parts) == {
-        *("postgres", "schema", "seaweedfs", "code-server", "webserver", "daemon")
+        *("postgres", "schema", "knowledge", "seaweedfs", "code-server", "webserver", "daemon")
     }
     assert stat.S_IMODE(stack.environment_file.stat().st_mode) == 0o600
     environment = read_json(stack.environment_file)
