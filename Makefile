@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Each worker starts its own Postgres and store: more than two only where there are cores for them.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all up down doctor lint bench pins clean install
@@ -13,14 +15,11 @@ help: ## Say what there is
 demo: install ## From upload to report, on a simulated fleet and real samples: the whole pipeline
 	@$(BIN)/argus demo
 
-test: install ## The tests, the whole stack included (under 15 minutes on 2 cores)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not slow"
+test: lint ## The tests, the whole stack included (under 15 minutes on 2 cores)
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadgroup
 
 test-all: install ## The tests with the slow ones
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 up: install ## Start the local stack and say where it is
 	@$(BIN)/argus up

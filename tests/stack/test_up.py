@@ -163,6 +163,8 @@ def test_a_part_that_died_is_started_again_and_the_others_are_left_alone(stack: 
     told = Told()
     down(stack, told)
     started(stack)
+    # Somebody else may have taken the port meanwhile.
+    environment = read_json(stack.environment_file)
     assert status(environment["ARGUS_UI_URL"], run) == "FAILURE"
 
 
