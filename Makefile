@@ -40,7 +40,7 @@ bench: install ## The benchmarks: our figures beside others', from the same run
 
 pins: ## Renew the pinned dependencies (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-annotate --no-header --output-file requirements.txt --upgrade
+		--no-strip-extras --no-emit-index-url --no-annotate --no-header --output-file requirements.txt --upgrade
 
 clean: ## Remove what was built and installed, but no data
 	rm -rf $(VENV) build dist
