@@ -6,6 +6,8 @@ can be shown as it is: on a terminal, in the Dagster UI or in a quarantine recor
 
 from __future__ import annotations
 
+MAX_CHARACTERS = 2_000
+
 
 class ArgusError(Exception):
     """An error that a person can act on.
@@ -25,7 +27,8 @@ class ArgusError(Exception):
         expected: str | None = None,
         hint: str | None = None,
     ) -> None:
-        self.what = what
+        # Values from outside are quoted in messages, and some are a megabyte long.
+        self.what = what if len(what) <= MAX_CHARACTERS else f"{what[:MAX_CHARACTERS]}…"
         self.where = where
         self.expected = expected
         self.hint = hint

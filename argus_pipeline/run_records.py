@@ -22,7 +22,8 @@ from argus_pipeline.batches.arrivals import (
 )
 from argus_pipeline.batches.fan_out import plan_shards
 from argus_pipeline.batches.manifest import parse_manifest
-from argus_pipeline.errors import ArgusError
+from argus_pipeline.errors import ArgusError, BadInput
+from argus_pipeline.storage import keys
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 PARTITION_TAG: Final = "dagster/partition"
 PARTITIONS_NAME: Final = "batch"
 MANIFEST_KEY_TAG: Final = "argus/manifest_key"
+MANIFEST_ETAG_TAG: Final = "argus/manifest_etag"
+WILL_RETRY_TAG: Final = "dagster/will_retry"
 
 
 class Stage(StrEnum):
@@ -134,7 +137,16 @@ def batch_statuses(
     Raises:
         BadInput: neither Dagster nor the bucket knows a batch.
     """
-    return [_status(instance, store, batch) for batch in batches]
+
+    def status(batch: str) -> BatchStatus:
+        try:
+            return _status(instance, store, batch)
+        except BadInput as error:
+            if len(batches) == 1:
+                raise
+            return BatchStatus(batch, Stage.REJECTED, str(error))
+
+    return [status(batch) for batch in batches]
 
 
 def newest_batches(instance: DagsterInstance, store: ObjectStore, limit: int) -> Sequence[str]:
@@ -175,6 +187,10 @@ def _status(instance: DagsterInstance, store: ObjectStore, batch: str) -> BatchS
     stage, detail = stage_of(run.status.value, steps)
     if stage is Stage.PARSING:
         detail = f"{detail.partition('/')[0] or 0}/{_shards(store, batch, run)}"
+    if stage is Stage.DONE and store.head(keys.report(batch, "json")) is None:
+        stage, detail = Stage.FAILED, "the last run was of other assets: there is no report"
+    if stage is Stage.FAILED and run.tags.get(WILL_RETRY_TAG) == "true":
+        return BatchStatus(batch, Stage.QUEUED, "its run was lost and starts again", run.run_id)
     if stage is Stage.FAILED:
         detail = _reason(instance, run) or detail
     ended = record.end_time or time.time()
@@ -182,10 +198,14 @@ def _status(instance: DagsterInstance, store: ObjectStore, batch: str) -> BatchS
     return BatchStatus(batch, stage, detail, run.run_id, seconds)
 
 
-def _shards(store: ObjectStore, batch: str, run: DagsterRun) -> int:
+def _shards(store: ObjectStore, batch: str, run: DagsterRun) -> str:
     """How many parts the parsing of a batch has: begun steps do not tell how many will follow."""
-    key = locate_manifest(store, batch, run.tags.get(MANIFEST_KEY_TAG))
-    return len(plan_shards(parse_manifest(store.get(key), key=key).recordings))
+    try:
+        key = locate_manifest(store, batch, run.tags.get(MANIFEST_KEY_TAG))
+        return str(len(plan_shards(parse_manifest(store.get(key), key=key).recordings)))
+    except ArgusError:
+        # The manifest was replaced meanwhile; the run itself will say so.
+        return "?"
 
 
 def _reason(instance: DagsterInstance, run: DagsterRun) -> str:

@@ -29,6 +29,20 @@ def home() -> Path:
     return Path(configured).resolve() if configured else root() / ".argus"
 
 
+def look_back_days(default: int) -> int:
+    """How many days of uploads are looked at: `ARGUS_LOOK_BACK_DAYS`, or the default.
+
+    Raises:
+        ArgusError: it is no number of days.
+    """
+    given = os.environ.get("ARGUS_LOOK_BACK_DAYS") or str(default)
+    if not given.isdecimal():
+        raise ArgusError(
+            f"is {given!r}", where="ARGUS_LOOK_BACK_DAYS", expected="a number of days, such as 7"
+        )
+    return int(given)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Addresses and keys. Secrets are left out of `repr`, so that none gets into a log."""
@@ -87,7 +101,12 @@ def local_environment() -> dict[str, str]:
 def load(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from `environment` (the process's own by default) over the local stack."""
     given = os.environ if environment is None else environment
-    values = {**local_environment(), **{k: v for k, v in given.items() if v}}
+    said = {k: v for k, v in given.items() if v}
+    local = local_environment()
+    if said.get("ARGUS_S3_ENDPOINT") not in (None, local.get("ARGUS_S3_ENDPOINT")):
+        # Keys and bucket of the local store mean nothing to somebody else's.
+        local = {k: v for k, v in local.items() if not k.startswith("ARGUS_S3_")}
+    values = {**local, **said}
     return Settings(
         s3_bucket=values.get("ARGUS_S3_BUCKET", "argus"),
         s3_prefix=values.get("ARGUS_S3_PREFIX", "").strip("/"),

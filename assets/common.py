@@ -6,6 +6,7 @@ from dagster import (
     AssetExecutionContext,
     Backoff,
     DynamicPartitionsDefinition,
+    Failure,
     Jitter,
     MetadataValue,
     OpExecutionContext,
@@ -18,7 +19,7 @@ from polars import DataFrame
 
 from argus_pipeline.batches.arrivals import locate_manifest
 from argus_pipeline.batches.manifest import Manifest, parse_manifest
-from argus_pipeline.run_records import MANIFEST_KEY_TAG, PARTITIONS_NAME
+from argus_pipeline.run_records import MANIFEST_ETAG_TAG, MANIFEST_KEY_TAG, PARTITIONS_NAME
 from argus_pipeline.storage.object_store import ObjectStore
 
 OWNERS: Final = ["team:argus"]
@@ -26,9 +27,10 @@ INLINE_ROWS: Final = 20
 
 batches = DynamicPartitionsDefinition(name=PARTITIONS_NAME)
 
-# For a store or a database that is away for a moment. Bad data never comes this way.
+# For a store or a database that is away for a few minutes: waits of 2 s up to 64 s. What bad data
+# is refused with forbids a second try by itself.
 RETRIES: Final = RetryPolicy(
-    max_retries=3, delay=2, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS
+    max_retries=6, delay=2, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS
 )
 
 
@@ -39,6 +41,13 @@ def read_manifest(
     batch = context.partition_key
     key = locate_manifest(store, batch, context.run_tags.get(MANIFEST_KEY_TAG))
     data, etag = store.get_with_etag(key)
+    pinned = context.run_tags.get(MANIFEST_ETAG_TAG)
+    if pinned and pinned != etag:
+        raise Failure(
+            f"The manifest was replaced after this run was requested ({pinned} is now {etag}). "
+            "The sensor requests a run for the new one; materialize the batch anew to do it now.",
+            allow_retries=False,
+        )
     return parse_manifest(data, key=key, batch=batch), key, etag
 
 

@@ -24,6 +24,7 @@ from dagster import (
 from argus_pipeline.batches.fan_out import Shard, account, plan_shards
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import upsert_recordings
+from argus_pipeline.recordings.finished import remove_dropped
 from argus_pipeline.recordings.parsing import PARSER_VERSION, load_specifications, parse_to_bucket
 from argus_pipeline.recordings.result import RecordingResult, Status
 from argus_pipeline.storage.keys import MANIFEST_NAME
@@ -101,6 +102,7 @@ def collect(
             "accounted for. Run the batch again with all its steps: finished recordings are kept.",
             allow_retries=False,
         )
+    remove_dropped(object_store.store(), manifest)
     with session(database.engine()) as opened:
         upsert_recordings(opened, manifest.batch, results)
     context.add_output_metadata(

@@ -6,7 +6,6 @@ in `argus_pipeline.batches.arrivals`; this file only tells Dagster.
 """
 
 import json
-import os
 from datetime import UTC, datetime
 from typing import Final
 
@@ -20,11 +19,12 @@ from dagster import (
     sensor,
 )
 
+from argus_pipeline import settings
 from argus_pipeline.batches import arrivals
 from argus_pipeline.batches.fan_out import execution_config
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import manifest_etags
-from argus_pipeline.run_records import MANIFEST_KEY_TAG, PARTITIONS_NAME
+from argus_pipeline.run_records import MANIFEST_ETAG_TAG, MANIFEST_KEY_TAG, PARTITIONS_NAME
 from argus_pipeline.storage.object_store import ObjectStore
 from assets.common import batches
 from resources.database import DatabaseResource
@@ -57,7 +57,7 @@ def completed_uploads(
 ) -> SensorResult:
     """Adds a partition and requests a run for every manifest that is new or was mended."""
     store = object_store.store()
-    look_back = int(os.environ.get("ARGUS_LOOK_BACK_DAYS", arrivals.DEFAULT_LOOK_BACK_DAYS))
+    look_back = settings.look_back_days(arrivals.DEFAULT_LOOK_BACK_DAYS)
     cursor = arrivals.Cursor.from_text(context.cursor)
     folders = list(
         arrivals.list_folders(store, arrivals.days_to_look_at(datetime.now(UTC), look_back))
@@ -98,6 +98,7 @@ def _request(candidate: arrivals.Candidate) -> RunRequest:
         run_config=execution_config(manifest),
         tags={
             MANIFEST_KEY_TAG: candidate.folder.manifest_key,
+            MANIFEST_ETAG_TAG: candidate.etag,
             "dagster/priority": PRIORITY_TAGS[manifest.priority],
             "argus/vehicle": manifest.vehicle,
             "argus/platform": manifest.platform,

@@ -15,7 +15,8 @@ import os, sys, sysconfig
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))
 END
 
-if [ ! -x "$VENV/bin/python" ] || ! "$VENV/bin/python" -c '' 2>/dev/null; then
+# One that was interrupted, or of an older Python, is made anew.
+if ! "$VENV/bin/python" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
     say "making $VENV"
     rm -rf "$VENV"
     if "$PYTHON" -c 'import ensurepip' 2>/dev/null; then

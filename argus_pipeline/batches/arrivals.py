@@ -15,15 +15,15 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from urllib.parse import quote
 
-from argus_pipeline.batches.manifest import Manifest, parse_manifest
+from argus_pipeline.batches.manifest import MAX_MANIFEST_BYTES, Manifest, parse_manifest
 from argus_pipeline.batches.names import SAFE_NAME_RULE, is_safe_name
-from argus_pipeline.errors import ArgusError, BadInput
+from argus_pipeline.errors import ArgusError, BadInput, Unavailable
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
 
 DEFAULT_LOOK_BACK_DAYS: Final = 7
 # A known manifest may be mended, so each tick looks at some of them again, in turn.
-RECHECKS_PER_TICK: Final = 100
+RECHECKS_PER_TICK: Final = 200
 _THREADS: Final = 8
 
 
@@ -166,11 +166,21 @@ def list_folders(store: ObjectStore, days: Sequence[date]) -> Iterator[Folder]:
 
 
 def read_candidate(store: ObjectStore, folder: Folder) -> Candidate | None:
-    """Read the manifest of a folder; None while there is none, for the upload is still going on."""
+    """Read the manifest of a folder; None while there is none, for the upload is still going on.
+
+    One that the store will not hand over is a bad manifest: it must not hold up the others.
+
+    Raises:
+        Unavailable: the store does not answer.
+    """
     try:
-        data, etag = store.get_with_etag(folder.manifest_key)
+        data, etag = store.get_with_etag(folder.manifest_key, limit=MAX_MANIFEST_BYTES)
     except ObjectMissing:
         return None
+    except Unavailable:
+        raise
+    except ArgusError as error:
+        return Candidate(folder, "unreadable", None, str(error))
     try:
         if not is_safe_name(folder.name):
             raise BadInput(

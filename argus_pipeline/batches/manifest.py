@@ -104,7 +104,7 @@ def parse_manifest(data: bytes, *, key: str, batch: str | None = None) -> Manife
         BadManifest: naming the field, what it holds and what was expected.
     """
     if len(data) > MAX_MANIFEST_BYTES:
-        raise _bad(key, f"has {len(data)} bytes", f"at most {MAX_MANIFEST_BYTES}")
+        raise _bad(key, "is too large", f"at most {MAX_MANIFEST_BYTES} bytes")
     try:
         content = json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

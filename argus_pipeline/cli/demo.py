@@ -72,7 +72,9 @@ def demo(
             if one.stage is not run_records.Stage.DONE:
                 where = run_records.run_url(one.run_id) if one.run_id else ""
                 console.print(
-                    f"[red]{one.batch}[/] is {one.stage.value}: {one.detail} {where}",
+                    f"{one.batch} is {one.stage.value}: {one.detail} {where}",
+                    style="red",
+                    markup=False,
                     soft_wrap=True,
                 )
     if len(finished) < len(batches):
@@ -151,7 +153,7 @@ def _watch(
                 for one in found:
                     line = f"{one.stage.value} {one.detail}".strip()
                     if shown.get(one.batch) != line:
-                        console.print(f"  {one.batch}  {line}", soft_wrap=True)
+                        console.print(f"  {one.batch}  {line}", markup=False, soft_wrap=True)
                         shown[one.batch] = line
             if all(one.stage.is_final for one in found) or time.monotonic() > until:
                 return found

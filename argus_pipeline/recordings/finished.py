@@ -38,3 +38,18 @@ def read_results(store: ObjectStore, manifest: Manifest) -> Sequence[RecordingRe
             hint="Materialize parsed_csv for this batch first",
         )
     return [result for result in found if result is not None]
+
+
+def remove_dropped(store: ObjectStore, manifest: Manifest) -> None:
+    """Remove what was made of recordings that an earlier manifest of this batch named.
+
+    Else whoever scans `parsed/<batch>/*/` would count a renamed recording twice.
+    """
+    named = {file.name for file in manifest.recordings}
+    prefix = keys.parsed(manifest.batch)
+    for folder in store.list_folders(prefix):
+        recording = folder.removeprefix(prefix).rstrip("/")
+        if recording not in named:
+            for found in list(store.list(folder)):
+                store.delete(found.key)
+            store.delete(keys.quarantine(manifest.batch, recording))

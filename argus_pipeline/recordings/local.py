@@ -15,7 +15,6 @@ from argus_pipeline.recordings.decoding import PARSER_VERSION, ParsedRecording, 
 from argus_pipeline.recordings.result import RESULT_SCHEMA, Status
 from argus_pipeline.recordings.specifications import Specifications
 from argus_pipeline.recordings.tables import FORMATS, CsvStyle
-from argus_pipeline.storage.keys import MANIFEST_NAME
 
 RESULT_NAME = "recording.json"
 
@@ -75,7 +74,7 @@ class LocalResult:
 def find_inputs(paths: Iterable[Path], *, leave_out: Path) -> Inputs:
     """Recordings and specifications among files, and in folders at any depth.
 
-    Manifests, hidden files and everything under `leave_out` (our own outputs) are no recordings.
+    JSON (manifests and the like), hidden files and everything under `leave_out` (our own outputs) are no recordings.
 
     Raises:
         BadInput: a path is not there, or there is no recording at all.
@@ -88,7 +87,7 @@ def find_inputs(paths: Iterable[Path], *, leave_out: Path) -> Inputs:
                 inside
                 for inside in sorted(path.rglob("*"))
                 if inside.is_file()
-                and inside.name != MANIFEST_NAME
+                and inside.suffix != ".json"
                 and not inside.name.startswith(".")
                 and not inside.resolve().is_relative_to(outputs)
             )

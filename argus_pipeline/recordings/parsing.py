@@ -72,15 +72,19 @@ def parse_to_bucket(
         return earlier
     with tempfile.TemporaryDirectory(prefix="argus-parse-") as folder:
         with store.open(source_key) as opened:
-            stream = cast("IO[bytes]", _StoreStream(opened, store.uri(source_key)))
+            stream = _StoreStream(opened, store.uri(source_key))
             parsed = parse_recording(
-                stream, Path(folder), name=file.name, specifications=specifications
+                cast("IO[bytes]", stream),
+                Path(folder),
+                name=file.name,
+                specifications=specifications,
             )
-        if parsed.size != file.size:
+        # Tables of other bytes would count as those of the manifest's for good.
+        if (parsed.size, stream.sha256()) != (file.size, file.sha256):
             raise ArgusError(
-                f"the object has {parsed.size} bytes",
+                f"the object has {parsed.size} bytes with SHA-256 {stream.sha256()}",
                 where=store.uri(source_key),
-                expected=f"{file.size}, as the manifest says",
+                expected=f"{file.size} bytes with {file.sha256}, as the manifest says",
                 hint="It was changed after the upload: upload the batch again",
             )
         result = make_result(
@@ -173,10 +177,17 @@ class _StoreStream:
     def __init__(self, stream: IO[bytes], where: str) -> None:
         self._stream = stream
         self._where = where
+        self._digest = hashlib.sha256()
+
+    def sha256(self) -> str:
+        """The SHA-256 of what was read so far, in hex."""
+        return self._digest.hexdigest()
 
     def read(self, size: int) -> bytes:
         try:
-            return self._stream.read(size)
+            data = self._stream.read(size)
         # s3fs passes on the errors of aiobotocore, aiohttp and the socket, which share no base.
         except Exception as error:
             raise Unavailable(f"reading broke off: {error}", where=self._where) from error
+        self._digest.update(data)
+        return data

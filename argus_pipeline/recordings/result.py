@@ -83,7 +83,7 @@ class RecordingResult:
             ValueError: this is not a result of this schema (it then counts as not there).
         """
         content: dict[str, Any] = json.loads(data)
-        if content.pop("schema", None) != RESULT_SCHEMA:
+        if not isinstance(content, dict) or content.pop("schema", None) != RESULT_SCHEMA:
             raise ValueError(f"a recording result of another schema than {RESULT_SCHEMA}")
         try:
             content["status"] = Status(content["status"])

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 import boto3
+from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -142,12 +143,17 @@ class ObjectStore:
         """
         return self.get_with_etag(key)[0]
 
-    def get_with_etag(self, key: str) -> tuple[bytes, str]:
-        """All bytes of a small object and the ETag that belongs to just these bytes."""
+    def get_with_etag(self, key: str, *, limit: int | None = None) -> tuple[bytes, str]:
+        """All bytes of a small object and the ETag that belongs to just these bytes.
+
+        With a limit, one byte more than it at the most is read, so that the reader notices.
+        """
         with translated_errors(self.uri(key)):
             try:
                 found = self._client.get_object(Bucket=self.bucket, Key=self._prefix + key)
-                return cast(bytes, found["Body"].read()), _etag(found)
+                with found["Body"] as body:
+                    data = body.read(None if limit is None else limit + 1)
+                return cast(bytes, data), _etag(found)
             except ClientError as error:
                 if _is_missing(error):
                     raise ObjectMissing("there is no object", where=self.uri(key)) from error
@@ -168,6 +174,9 @@ class ObjectStore:
             )
         except FileNotFoundError as error:
             raise ObjectMissing("there is no object", where=self.uri(key)) from error
+        # s3fs passes on the errors of aiobotocore, aiohttp and the socket, which share no base.
+        except Exception as error:
+            raise Unavailable(f"opening failed: {error}", where=self.uri(key)) from error
 
     def put(self, key: str, data: bytes, *, only_if_new: bool = False) -> str:
         """Write an object in one PUT and return its ETag.
@@ -309,7 +318,7 @@ def translated_errors(where: str) -> Iterator[None]:
             where=where,
             hint="`argus doctor` checks bucket, keys and rights",
         ) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, Boto3Error) as error:
         raise Unavailable(
             f"the store does not answer: {error}",
             where=where,

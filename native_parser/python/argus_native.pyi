@@ -72,9 +72,7 @@ class Batch:
     def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
         """Schema and array as PyCapsules; a requested schema is not followed."""
 
-    def to_csv(
-        self, *, header: bool = True, delimiter: str = ",", line_end: str = "\r\n"
-    ) -> bytes:
+    def to_csv(self, *, header: bool = True, delimiter: str = ",", line_end: str = "\r\n") -> bytes:
         r"""The rows as CSV after RFC 4180 in UTF-8. Runs without the GIL.
 
         Null is an empty field and an empty text `""`. Times are written as
