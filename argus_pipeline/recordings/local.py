@@ -74,7 +74,8 @@ class LocalResult:
 def find_inputs(paths: Iterable[Path], *, leave_out: Path) -> Inputs:
     """Recordings and specifications among files, and in folders at any depth.
 
-    JSON (manifests and the like), hidden files and everything under `leave_out` (our own outputs) are no recordings.
+    In folders, JSON (manifests and the like), hidden files and everything under `leave_out` (our
+    own outputs) are no recordings.
 
     Raises:
         BadInput: a path is not there, or there is no recording at all.
