@@ -14,6 +14,7 @@ from argus_pipeline.errors import ArgusError
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
+    rich_markup_mode="markdown",  # joins the lines of a paragraph
     pretty_exceptions_show_locals=False,  # locals may hold keys
     help="From the binary logs that vehicles upload after an update to a diagnosis.\n\n"
     "Start with `argus up`, then `argus simulate --out fleet` and `argus upload fleet/<batch>`.",

@@ -54,7 +54,7 @@ def parse(
 ) -> None:
     """Turn binary recordings into tables; needs no store, no database and no running stack.
 
-    The format is told by the bytes: AUTOSAR DLT or .rec. Writes OUT/<recording>/<table>.csv and
+    The format is told by the bytes: AUTOSAR DLT or .rec. Writes `OUT/<recording>/<table>.csv` and
     .parquet, recording.json (what came out) and, where something was wrong, quarantine.json (every
     fault with its offset, length and reason). A second recording of the same name gets -2 added.
 

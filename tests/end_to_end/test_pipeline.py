@@ -35,7 +35,7 @@ def test_recordings_of_another_client_run_to_a_report_by_themselves(
     }
     batch = stack.upload(files)
     began = time.monotonic()
-    assert wait_for(lambda: batch in dagster_instance.get_dynamic_partitions("batch"), 15)
+    assert wait_for(lambda: batch in dagster_instance.get_dynamic_partitions("batch"), 60)
     print(f"partition after {time.monotonic() - began:.1f} s")
     assert stack.wait(batch)["stage"] == "done"
     print(f"report after {time.monotonic() - began:.1f} s")
