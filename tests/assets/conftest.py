@@ -62,12 +62,14 @@ class Pipeline:
         self.store.put(f"{prefix}manifest.json", json.dumps(manifest).encode())
         return f"{prefix}manifest.json"
 
-    def run(self, batch: str) -> dg.ExecuteInProcessResult:
+    def run(
+        self, batch: str, *, tags: Mapping[str, str] | None = None
+    ) -> dg.ExecuteInProcessResult:
         """Run everything that is made of a batch."""
         self.instance.add_dynamic_partitions("batch", [batch])
         job = self.definitions.resolve_job_def("batch")
         return job.execute_in_process(
-            instance=self.instance, partition_key=batch, raise_on_error=False
+            instance=self.instance, partition_key=batch, raise_on_error=False, tags=tags
         )
 
     def materialized(self, asset: str) -> Sequence[str]:

@@ -9,8 +9,11 @@ import pytest
 from sqlalchemy import func, select
 
 from argus_pipeline.batches.fan_out import plan_shards
+from argus_pipeline.batches.manifest import parse_manifest
 from argus_pipeline.database.engine import create_engine, session
 from argus_pipeline.database.models import Diagnosis, Recording
+from argus_pipeline.errors import ArgusError
+from argus_pipeline.recordings.parsing import load_specifications, parse_to_bucket
 from argus_pipeline.storage import keys
 from assets import parsed_csv
 
@@ -155,3 +158,45 @@ def test_a_collect_step_without_all_shards_fails_and_materializes_nothing(
     [failure] = [e for e in result.all_events if e.is_step_failure]
     description = failure.step_failure_data.user_failure_data.description
     assert "2 missing: J7_v2.3.1_0001.rec, c_garbage5k.dlt" in description
+
+
+def test_a_run_refuses_another_manifest_than_the_one_it_was_requested_for(
+    pipeline, samples
+) -> None:
+    key = pipeline.put("b1", samples)
+    requested_for = pipeline.store.head(key).etag
+    pipeline.put("b1", samples, campaign="mended")
+    result = pipeline.run(
+        "b1", tags={"argus/manifest_key": key, "argus/manifest_etag": requested_for}
+    )
+    assert not result.success
+    assert [pipeline.materialized(asset) for asset in ASSETS] == [[]] * len(ASSETS)
+    [failure] = [e for e in result.all_events if e.is_step_failure]
+    assert "manifest was replaced" in failure.step_failure_data.user_failure_data.description
+
+
+def test_what_a_mended_manifest_no_longer_names_is_removed(pipeline, samples) -> None:
+    pipeline.put("b1", samples)
+    assert pipeline.run("b1").success
+    golden = {"golden.dlt": samples["golden.dlt"]}
+    pipeline.put("b1", golden)
+    assert pipeline.run("b1").success
+    recordings = {one.key.split("/")[2] for one in pipeline.store.list("parsed/b1/")}
+    assert recordings == {"golden.dlt"}
+    assert pipeline.store.head(keys.quarantine("b1", "c_garbage5k.dlt")) is None
+
+
+def test_a_recording_that_changed_after_it_was_verified_is_refused(pipeline, samples) -> None:
+    key = pipeline.put("b1", samples)
+    assert pipeline.run("b1").success
+    golden = bytearray(samples["golden.dlt"])
+    golden[-1] ^= 1
+    pipeline.store.put(key.replace("manifest.json", "golden.dlt"), bytes(golden))
+    pipeline.store.delete(keys.recording_result("b1", "golden.dlt"))
+    manifest = parse_manifest(pipeline.store.get(key), key=key)
+    [file] = [f for f in manifest.recordings if f.name == "golden.dlt"]
+    prefix = key.removesuffix("manifest.json")
+    specifications = load_specifications(pipeline.store, manifest, prefix)
+    with pytest.raises(ArgusError, match="changed after the upload"):
+        parse_to_bucket(pipeline.store, "b1", file, f"{prefix}golden.dlt", specifications)
+    assert pipeline.store.head(keys.recording_result("b1", "golden.dlt")) is None

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
+from argus_pipeline.batches import arrivals
+from argus_pipeline.batches import manifest as manifests
 from argus_pipeline.batches.manifest import BatchFile, Manifest
 from argus_pipeline.database.engine import create_engine, session
 from argus_pipeline.database.migrate import migrate
@@ -148,3 +150,17 @@ def test_a_cursor_that_cannot_be_read_finds_the_same_batches_again(sensor) -> No
     assert [r.run_key for r in sensor.tick().run_requests] == [
         r.run_key for r in first.run_requests
     ]
+
+
+def test_a_manifest_that_is_too_large_is_reported_and_not_read_whole(sensor, monkeypatch) -> None:
+    monkeypatch.setattr(arrivals, "MAX_MANIFEST_BYTES", 100)
+    monkeypatch.setattr(manifests, "MAX_MANIFEST_BYTES", 100)
+    sensor.put_bytes("huge", b"x" * 1000)
+    [event] = sensor.tick().asset_events
+    assert "too large" in event.description
+
+
+def test_an_error_about_a_huge_value_stays_readable(sensor) -> None:
+    sensor.put_bytes("bad", b'{"schema": 1, "batch": "' + b"x" * 1_000_000 + b'"}')
+    [event] = sensor.tick().asset_events
+    assert len(event.description) < 3_000
