@@ -2,13 +2,7 @@
 
 from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, asset
 
-from argus_pipeline.charts import (
-    ChartContext,
-    render,
-    severity_over_time,
-    top_codes,
-    write_charts,
-)
+from argus_pipeline.charts import ChartContext, draw_charts, write_charts
 from argus_pipeline.statistics import read_statistics
 from assets.batch_statistics import batch_statistics
 from assets.common import OWNERS, RETRIES, batches, read_manifest
@@ -29,11 +23,7 @@ def charts(context: AssetExecutionContext, object_store: ObjectStoreResource) ->
     store = object_store.store()
     manifest, _, _ = read_manifest(context, store)
     statistics = read_statistics(store, manifest.batch)
-    about = ChartContext.of(manifest)
-    drawn = {
-        "severity_over_time": render(severity_over_time(statistics, about)),
-        "top_codes": render(top_codes(statistics, about)),
-    }
+    drawn = draw_charts(statistics, ChartContext.of(manifest))
     pages = write_charts(store, manifest.batch, drawn)
     return MaterializeResult(
         metadata={

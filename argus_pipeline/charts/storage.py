@@ -1,16 +1,25 @@
-"""The charts of a batch in the bucket."""
+"""All charts of a batch: which they are, and how they lie in the bucket."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-from argus_pipeline.charts.rendering import RenderedChart
+from argus_pipeline.charts.context import ChartContext
+from argus_pipeline.charts.rendering import RenderedChart, render
+from argus_pipeline.charts.severity_over_time import severity_over_time
+from argus_pipeline.charts.top_codes import top_codes
+from argus_pipeline.statistics import BatchStatistics
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
 
-CHARTS: Final = ("severity_over_time", "top_codes")
-"""The names of a batch's charts, in the order in which people look at them."""
+CHARTS: Final = {"severity_over_time": severity_over_time, "top_codes": top_codes}
+"""A batch's charts by name, in the order in which people look at them."""
+
+
+def draw_charts(statistics: BatchStatistics, context: ChartContext) -> dict[str, RenderedChart]:
+    """Draw and render every chart of a batch, by name."""
+    return {name: render(draw(statistics, context)) for name, draw in CHARTS.items()}
 
 
 def write_charts(

@@ -24,10 +24,6 @@ class Dice:
     def __init__(self, seed: int, purpose: str) -> None:
         self._next = random.Random(f"{seed}/{purpose}").random
 
-    def chance(self, probability: float) -> bool:
-        """True with this probability."""
-        return self._next() < probability
-
     def real(self, low: float, high: float) -> float:
         """A number from `low` up to, but not including, `high`."""
         return low + (high - low) * self._next()
