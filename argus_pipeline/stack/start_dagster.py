@@ -21,7 +21,9 @@ from argus_pipeline.stack.layout import Stack
 from argus_pipeline.stack.plan import Plan, StackState
 from argus_pipeline.stack.progress import Progress, part
 
-HEARTBEAT_S: Final = 60.0
+# The scheduler's part beats once a minute, and not before 30 s after a heartbeat that could not be
+# written: where the first one failed, the next comes up to 90 s later.
+HEARTBEAT_S: Final = 120.0
 UPKEEP_S: Final = 120.0
 
 
