@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-native up down doctor lint bench pins clean install
+.PHONY: help demo test test-native fuzz up down doctor lint bench pins clean install
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -18,11 +18,11 @@ demo: install ## From upload to report, on a simulated fleet and real samples: t
 test: lint ## The tests, the whole stack included (under 15 minutes on 2 cores)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-test-native: install ## The parser's own C++ tests, under address and undefined-behaviour sanitizers
-	$(BIN)/cmake -S native_parser -B build/native-tests -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja \
-		-DCMAKE_BUILD_TYPE=Debug -DARGUS_PYTHON=OFF -DARGUS_TESTS=ON -DARGUS_SANITIZE=address,undefined
-	$(BIN)/cmake --build build/native-tests
-	$(BIN)/ctest --test-dir build/native-tests --output-on-failure
+test-native: install ## The parser's own C++ tests, under address, undefined-behaviour and thread sanitizers
+	@PATH="$(abspath $(BIN)):$$PATH" sh tools/test_native.sh
+
+fuzz: install ## Fuzz the parser, each target for a short time; make fuzz MINUTES=20 for longer (needs clang)
+	@sh tools/fuzz.sh $(if $(MINUTES),$$(( $(MINUTES) * 60 )),20)
 
 up: install ## Start the local stack and say where it is
 	@$(BIN)/argus up

@@ -23,7 +23,7 @@ std::vector<char> read(const char* path) {
 
 void measure(argus::Bytes content, bool csv,
              std::shared_ptr<const argus::Specification> specification) {
-  argus::Parser parser(std::move(specification));
+  argus::Parser parser({std::move(specification), nullptr, nullptr});
   argus::Buffer out;
   const auto drain = [&] {
     for (const auto& batch : parser.take()) {

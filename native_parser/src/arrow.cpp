@@ -55,6 +55,7 @@ struct ArrayHolder {
   std::vector<ArrowArray> dictionaries;
   std::vector<std::array<const void*, 3>> buffers;
   std::vector<std::array<const void*, 3>> dictionary_buffers;
+  Buffer zeros;  // values of columns of which every row is null
   const void* no_validity = nullptr;
 };
 
@@ -106,6 +107,14 @@ void release_array(ArrowArray* self) {
   return made;
 }
 
+// The values that a column of nulls does not keep: readers look at them all the same.
+[[nodiscard]] const void* zeros(ArrayHolder& holder) {
+  const std::size_t widest = sizeof(std::int64_t);
+  const auto rows = static_cast<std::size_t>(holder.batch->rows) + 1;
+  if (holder.zeros.empty()) holder.zeros.resize_zeroed(rows * widest);
+  return holder.zeros.data();
+}
+
 // A buffer of no bytes must still have an address for some readers.
 [[nodiscard]] const void* address(const Buffer& buffer) noexcept {
   static constexpr std::uint64_t nothing = 0;
@@ -145,7 +154,8 @@ void export_array(const BatchPtr& batch, ArrowArray* out) {
     const Column& column = batch->columns[i];
     const bool variable = is_variable(fields[i].type);
     auto& buffers = holder->buffers.emplace_back();
-    buffers = {column.null_count > 0 ? column.validity.data() : nullptr, address(column.values),
+    buffers = {column.null_count > 0 ? column.validity.data() : nullptr,
+               column.values.empty() ? zeros(*holder) : address(column.values),
                variable ? address(column.bytes) : nullptr};
     ArrowArray& child = holder->children.emplace_back(
         make_array(holder, batch->rows, column.null_count, variable ? 3 : 2, buffers.data()));

@@ -11,6 +11,10 @@ namespace {
   return width(type) * (is_variable(type) ? count + 1 : count);
 }
 
+[[nodiscard]] std::size_t bits_size(std::int64_t rows) noexcept {
+  return (static_cast<std::size_t>(rows) + 7) / 8;
+}
+
 }  // namespace
 
 std::size_t width(Type type) noexcept {
@@ -63,18 +67,24 @@ std::int32_t Dictionary::add(std::uint64_t key, std::string_view text) {
       if (slot.index >= 0) place(slot.key, slot.index);
     }
   }
+  const std::int32_t index = index_of(text);
+  place(key, index);
+  ++used_;
+  return index;
+}
+
+std::int32_t Dictionary::index_of(std::string_view text) {
   const auto [found, fresh] =
       by_text_.try_emplace(std::string(text), static_cast<std::int32_t>(size()));
   if (fresh) {
     bytes_.append(text);
     offsets_.push_back(static_cast<std::int32_t>(bytes_.size()));
   }
-  place(key, found->second);
-  ++used_;
   return found->second;
 }
 
-TableBuilder::TableBuilder(std::shared_ptr<const Schema> schema) : schema_(std::move(schema)) {
+TableBuilder::TableBuilder(std::shared_ptr<const Schema> schema, std::int64_t expected_rows)
+    : schema_(std::move(schema)), expected_rows_(expected_rows) {
   reset();
 }
 
@@ -85,37 +95,64 @@ void TableBuilder::reset() {
 }
 
 void TableBuilder::grow() {
-  capacity_ = capacity_ == 0 ? first_capacity : capacity_ * 2;
+  capacity_ = capacity_ == 0 ? expected_rows_ : capacity_ + capacity_ / 2;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    columns_[i].values.resize_zeroed(values_size(schema_->fields[i].type, capacity_));
-    if (schema_->fields[i].nullable) {
-      columns_[i].validity.resize_zeroed((static_cast<std::size_t>(capacity_) + 7) / 8);
+    Column& c = columns_[i];
+    const Type type = schema_->fields[i].type;
+    if (!c.values.empty()) {
+      const std::size_t size = values_size(type, capacity_);
+      // A boolean is set bit by bit, which reads what was there.
+      if (type == Type::boolean) {
+        c.values.resize_zeroed(size);
+      } else {
+        c.values.resize(size);
+      }
     }
+    if (!c.validity.empty()) c.validity.resize_zeroed(bits_size(capacity_));
   }
 }
 
 std::size_t TableBuilder::size_bytes() const noexcept {
   std::size_t total = 0;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
+    if (columns_[i].values.empty()) continue;
     total += values_size(schema_->fields[i].type, rows_) + columns_[i].bytes.size();
   }
   return total;
 }
 
-void TableBuilder::set_null(std::size_t column) noexcept {
+void TableBuilder::keep_validity(Column& c) {
+  c.validity.resize_zeroed(bits_size(capacity_));
+  const auto rows = static_cast<std::size_t>(rows_);
+  std::memset(c.validity.data(), 0xFF, rows / 8);
+  if (rows % 8 != 0) c.validity.data()[rows / 8] = static_cast<std::uint8_t>((1u << rows % 8) - 1);
+}
+
+// All rows so far were null: their values are zero, and their texts empty.
+void TableBuilder::keep_values(std::size_t column) {
   Column& c = columns_[column];
   const Type type = schema_->fields[column].type;
-  // Values under a null are zero already; only offsets have to be carried on.
-  if (is_variable(type)) offsets(c)[rows_ + 1] = offsets(c)[rows_];
-  ++c.null_count;
+  c.values.resize(values_size(type, capacity_));
+  const std::size_t past = type == Type::boolean ? bits_size(capacity_) : values_size(type, rows_);
+  std::memset(c.values.data(), 0, past);
+}
+
+// A null's value is zero, its text empty.
+void TableBuilder::set_nothing(std::size_t column) noexcept {
+  Column& c = columns_[column];
+  const Type type = schema_->fields[column].type;
+  if (is_variable(type)) {
+    offsets(c)[rows_ + 1] = offsets(c)[rows_];
+  } else if (type != Type::boolean) {
+    std::memset(c.values.data() + static_cast<std::size_t>(rows_) * width(type), 0, width(type));
+  }
 }
 
 void TableBuilder::drop_row() noexcept {
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    if (is_variable(schema_->fields[i].type)) {
-      const auto end = capacity_ == 0 ? 0 : offsets(columns_[i])[rows_];
-      columns_[i].bytes.truncate(static_cast<std::size_t>(end));
-    }
+    if (!is_variable(schema_->fields[i].type)) continue;
+    Column& c = columns_[i];
+    c.bytes.truncate(c.values.empty() ? 0 : static_cast<std::size_t>(offsets(c)[rows_]));
   }
 }
 

@@ -219,7 +219,7 @@ enum class Outcome : std::uint8_t { done, too_long, raw };
   const auto value = in.take<std::uint8_t>();
   if (!in.good()) return Outcome::too_long;
   append_name(text, variable);
-  text.push(value != 0 ? '1' : '0');
+  append_integer(text, value);
   return Outcome::done;
 }
 
@@ -260,37 +260,111 @@ enum class Outcome : std::uint8_t { done, too_long, raw };
   return Outcome::raw;
 }
 
-}  // namespace
+// Passes over an argument's value as render_argument reads it.
+[[nodiscard]] Outcome skip_argument(Reader& in, std::uint32_t info, std::uint32_t& notes) noexcept {
+  const std::uint32_t tyle = info & tyle_mask;
+  const auto skip = [&in](std::size_t size) { static_cast<void>(in.stretch(size)); };
+  if ((info & type_aray) != 0) {
+    notes |= note_aray;
+    return Outcome::raw;
+  }
+  if ((info & type_stru) != 0) {
+    notes |= note_stru;
+    return Outcome::raw;
+  }
+  if ((info & type_trai) != 0) {
+    notes |= note_trai;
+    return Outcome::raw;
+  }
+  if ((info & (type_strg | type_rawd)) != 0) {
+    const auto size = in.take<std::uint16_t>();
+    static_cast<void>(take_name(in, info));
+    skip(size);
+  } else if ((info & type_bool) != 0) {
+    static_cast<void>(take_name(in, info));
+    skip(1);
+  } else if ((info & (type_sint | type_uint)) != 0 && tyle >= 1 && tyle <= 5) {
+    static_cast<void>(take_name_and_unit(in, info));
+    if ((info & with_fixp) != 0) skip(4 + (tyle <= 3 ? 4u : tyle == 4 ? 8u : 16u));
+    skip(std::size_t{1} << (tyle - 1));
+  } else if ((info & type_floa) != 0 && tyle >= 2 && tyle <= 5) {
+    static_cast<void>(take_name_and_unit(in, info));
+    skip(std::size_t{1} << (tyle - 1));
+    if (tyle == 5 && in.good()) notes |= note_float128;
+  } else {
+    notes |= note_unknown_type;
+    return Outcome::raw;
+  }
+  return in.good() ? Outcome::done : Outcome::too_long;
+}
 
-Rendered render_arguments(Bytes payload, unsigned count, bool big_endian, Buffer& text) {
-  Rendered rendered;
-  rendered.fit = Fit::exact;
+// Takes the announced arguments off a payload, each by `take(in, info, index)`, and says how they
+// fit.
+template <class Take>
+[[nodiscard]] Rendered walk_arguments(Bytes payload, unsigned count, bool big_endian,
+                                      const Take& take) {
+  Rendered walked;
+  walked.fit = Fit::exact;
   Reader in(payload, big_endian);
   for (unsigned i = 0; i < count; ++i) {
     const Bytes from = in.left();
     if (from.empty()) {
-      rendered.notes |= note_missing_arguments;
-      rendered.fit = Fit::too_short;
-      return rendered;
+      walked.notes |= note_missing_arguments;
+      walked.fit = Fit::too_short;
+      return walked;
     }
     const auto info = in.take<std::uint32_t>();
-    const std::size_t mark = text.size();
-    if (i != 0) text.push(' ');
-    const Outcome outcome =
-        in.good() ? render_argument(in, info, big_endian, text, rendered.notes) : Outcome::too_long;
+    const Outcome outcome = in.good() ? take(in, info, i, walked.notes) : Outcome::too_long;
     if (outcome == Outcome::done) continue;
-    text.truncate(mark);
-    rendered.raw = from;
-    rendered.fit = outcome == Outcome::raw ? Fit::unknown : Fit::too_short;
-    if (outcome == Outcome::too_long) rendered.notes |= note_argument_too_long;
-    return rendered;
+    walked.raw = from;
+    walked.fit = outcome == Outcome::raw ? Fit::unknown : Fit::too_short;
+    if (outcome == Outcome::too_long) walked.notes |= note_argument_too_long;
+    return walked;
   }
   if (!in.left().empty()) {
-    rendered.notes |= note_trailing_bytes;
-    rendered.fit = Fit::trailing;
-    rendered.raw = in.left();
+    walked.notes |= note_trailing_bytes;
+    walked.fit = Fit::trailing;
+    walked.raw = in.left();
   }
-  return rendered;
+  return walked;
+}
+
+}  // namespace
+
+Rendered measure_arguments(Bytes payload, unsigned count, bool big_endian) noexcept {
+  return walk_arguments(payload, count, big_endian,
+                        [](Reader& in, std::uint32_t info, unsigned, std::uint32_t& notes) {
+                          return skip_argument(in, info, notes);
+                        });
+}
+
+Rendered measure_payload(Bytes message, Header& header) noexcept {
+  const Bytes payload = message.subspan(header.payload_offset);
+  if (header.version != 1 && header.is_control() && payload.size() >= 4) {
+    // The services' numbers are small.
+    constexpr std::uint32_t beyond_services = 0x10000;
+    header.big_endian = load_little<std::uint32_t>(payload.data()) >= beyond_services &&
+                        load_big<std::uint32_t>(payload.data()) < beyond_services;
+  }
+  if (!header.verbose || header.segmented) return {Fit::unknown, 0, payload};
+  const Rendered little_or_known = measure_arguments(payload, header.arguments, header.big_endian);
+  if (header.version == 1 || little_or_known.fit == Fit::exact) return little_or_known;
+  const Rendered big = measure_arguments(payload, header.arguments, true);
+  if (big.fit != Fit::exact) return little_or_known;
+  header.big_endian = true;
+  return big;
+}
+
+Rendered render_arguments(Bytes payload, unsigned count, bool big_endian, Buffer& text) {
+  return walk_arguments(
+      payload, count, big_endian,
+      [big_endian, &text](Reader& in, std::uint32_t info, unsigned index, std::uint32_t& notes) {
+        const std::size_t mark = text.size();
+        if (index != 0) text.push(' ');
+        const Outcome outcome = render_argument(in, info, big_endian, text, notes);
+        if (outcome != Outcome::done) text.truncate(mark);
+        return outcome;
+      });
 }
 
 std::string_view note_text(std::uint32_t bit) noexcept {
@@ -315,6 +389,12 @@ std::string_view note_text(std::uint32_t bit) noexcept {
       return "control message shorter than its service needs";
     case note_short_message_id:
       return "payload too short for a message id";
+    case note_segmented:
+      return "segment of a longer message kept raw";
+    case note_catalogue_lacks:
+      return "message id that the catalogue lacks";
+    case note_catalogue_differs:
+      return "payload that does not fit the catalogue";
     default:
       return {};
   }

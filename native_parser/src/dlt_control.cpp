@@ -253,6 +253,22 @@ void response(Details& in, std::uint32_t service, std::uint8_t status) {
 
 }  // namespace
 
+Bytes software_version_of(Bytes payload, const Header& header) noexcept {
+  constexpr std::size_t service_and_status = 5;
+  if (!header.is_control() || header.subtype != subtype_response ||
+      payload.size() <= service_and_status ||
+      load<std::uint32_t>(payload.data(), header.big_endian) != get_software_version) {
+    return {};
+  }
+  Bytes version = payload.subspan(service_and_status);
+  if (version.size() >= 4) {
+    const auto length = load<std::uint32_t>(version.data(), header.big_endian);
+    if (length <= version.size() - 4) version = version.subspan(4, length);
+  }
+  while (!version.empty() && version.back() == 0) version = version.first(version.size() - 1);
+  return version;
+}
+
 std::string_view service_name(std::uint32_t id) noexcept {
   switch (id) {
     case set_log_level:

@@ -1,19 +1,14 @@
-// DLT messages out of a stream that may be damaged, into the table `messages`.
-//
-// There is no checksum and no end mark. A candidate at a pattern is believed by this evidence:
-//  - its header is of version 1 (or names none) and its length holds the header;
-//  - where a pattern or the recording's end follows and its arguments fill it exactly, it is
-//    believed; also where a whole header follows, unless messages inside it lead, one by one,
-//    exactly to its end: then its length swallowed its neighbours;
-//  - otherwise it is believed unless a pattern inside it begins a message that is itself followed
-//    by one (a mere pattern may belong to its payload), or its arguments reach beyond its end.
-// What is not believed is quarantined up to the next pattern, so that one fault costs one message.
-#include <algorithm>
+// The second pass over a DLT recording: its messages as rows of the table `messages`.
 #include <bit>
 #include <string>
+#include <unordered_map>
 
+#include "argus/catalogue.hpp"
 #include "argus/dlt.hpp"
+#include "argus/scan.hpp"
 #include "argus/text.hpp"
+#include "dlt_names.hpp"
+#include "dlt_stream.hpp"
 
 namespace argus::dlt {
 namespace {
@@ -22,7 +17,10 @@ enum ColumnIndex : std::size_t {
   col_offset,
   col_size,
   col_storage_time,
+  col_ecu_time,
   col_uptime,
+  col_time,
+  col_lifecycle,
   col_counter,
   col_ecu,
   col_session,
@@ -36,6 +34,10 @@ enum ColumnIndex : std::size_t {
   col_service,
   col_text,
   col_payload,
+  col_source_file,
+  col_source_line,
+  col_tags,
+  col_privacy_level,
   col_note,
 };
 
@@ -44,7 +46,10 @@ enum ColumnIndex : std::size_t {
                                                {{"offset", Type::uint64},
                                                 {"size", Type::uint32},
                                                 {"storage_time", Type::timestamp, true},
+                                                {"ecu_time", Type::timestamp, true},
                                                 {"uptime_s", Type::float64, true},
+                                                {"time", Type::timestamp, true},
+                                                {"lifecycle", Type::uint32, true},
                                                 {"counter", Type::uint8},
                                                 {"ecu", Type::dictionary, true},
                                                 {"session_id", Type::uint32, true},
@@ -58,48 +63,15 @@ enum ColumnIndex : std::size_t {
                                                 {"service", Type::dictionary, true},
                                                 {"text", Type::utf8, true},
                                                 {"payload", Type::binary, true},
+                                                {"source_file", Type::dictionary, true},
+                                                {"source_line", Type::uint32, true},
+                                                {"tags", Type::dictionary, true},
+                                                {"privacy_level", Type::uint8, true},
                                                 {"note", Type::dictionary, true}}});
 }
 
-[[nodiscard]] std::string type_name(std::uint8_t type) {
-  static constexpr std::string_view names[] = {"log", "app_trace", "network_trace", "control"};
-  return type < std::size(names) ? std::string(names[type]) : "reserved " + std::to_string(type);
-}
-
-// The names of the standard's sub-types, per type and from 1 on.
-[[nodiscard]] std::string subtype_name(std::uint8_t type, std::uint8_t subtype) {
-  static constexpr std::string_view log[] = {"fatal", "error", "warn", "info", "debug", "verbose"};
-  static constexpr std::string_view app[] = {"variable", "function_in", "function_out", "state",
-                                             "vfb"};
-  static constexpr std::string_view network[] = {"ipc",  "can",      "flexray",
-                                                 "most", "ethernet", "someip"};
-  static constexpr std::string_view control[] = {"request", "response", "time"};
-  std::span<const std::string_view> names;
-  switch (type) {
-    case 0:
-      names = log;
-      break;
-    case 1:
-      names = app;
-      break;
-    case 2:
-      names = network;
-      break;
-    case 3:
-      names = control;
-      break;
-    default:
-      break;
-  }
-  if (subtype >= 1 && subtype <= names.size()) return std::string(names[subtype - 1]);
-  return "reserved " + std::to_string(subtype);
-}
-
-[[nodiscard]] std::string id_text(const Id& id) {
-  std::size_t size = 0;
-  while (size < id.size() && id[size] != 0) ++size;
-  return safe_text(Bytes(id).first(size));
-}
+// Typical messages have some 115 bytes, short ones half of that.
+constexpr std::int64_t expected_rows = segment_bytes / 96;
 
 [[nodiscard]] std::string notes_text(std::uint32_t notes) {
   std::string text;
@@ -111,332 +83,324 @@ enum ColumnIndex : std::size_t {
   return text;
 }
 
-constexpr std::string_view reason_between = "bytes that belong to no DLT message";
-constexpr std::string_view reason_too_long =
-    "damaged message: its length reaches into other messages";
+// Tags of version 2: a count, then a length and the text of each.
+[[nodiscard]] std::string tags_text(Bytes tags) {
+  std::string text;
+  for (std::size_t at = 1; at < tags.size(); at += 1u + tags[at]) {
+    if (!text.empty()) text += ' ';
+    text += safe_text(tags.subspan(at + 1, tags[at]));
+  }
+  return text;
+}
 
-class MessageDecoder final : public Decoder {
+[[nodiscard]] std::string service_text(std::uint32_t service) {
+  const std::string_view name = service_name(service);
+  if (!name.empty()) return std::string(name);
+  Buffer hex;
+  const std::uint32_t swapped =
+      std::endian::native == std::endian::little ? swap_bytes(service) : service;
+  append_hex(hex, {reinterpret_cast<const std::uint8_t*>(&swapped), 4});
+  return "0x" + std::string(reinterpret_cast<const char*>(hex.data()), hex.size());
+}
+
+[[nodiscard]] std::uint32_t message_id(const Header& header, Bytes payload) noexcept {
+  return header.message_id ? *header.message_id
+                           : load<std::uint32_t>(payload.data(), header.big_endian);
+}
+
+// The clock of the ECU that a message is of. Neighbouring messages mostly share it.
+class Clocks {
  public:
-  explicit MessageDecoder(Output& output) : output_(output), table_(messages_schema()) {}
+  explicit Clocks(std::shared_ptr<const Scan> scan) : scan_(std::move(scan)) {}
 
-  Progress decode(const Window& window) override;
-  void flush() override {
-    if (table_.rows() > 0) output_.batches.push_back(table_.finish());
+  [[nodiscard]] const ClockSpan* span(Bytes ecu, std::uint64_t offset) {
+    if (!scan_) return nullptr;
+    const std::uint64_t key = id_key(ecu);
+    if (newest_ == nullptr || newest_->key != key) {
+      newest_ = &known(key, ecu);
+    }
+    Known& clock = *newest_;
+    if (clock.spans == nullptr || clock.spans->empty()) return nullptr;
+    const auto& spans = *clock.spans;
+    if (offset < spans[clock.at].from_offset) clock.at = 0;
+    while (clock.at + 1 < spans.size() && spans[clock.at + 1].from_offset <= offset) ++clock.at;
+    return spans[clock.at].from_offset <= offset ? &spans[clock.at] : nullptr;
   }
 
  private:
-  enum class Belief : std::uint8_t { believed, rejected, undecided };
+  struct Known {
+    std::uint64_t key;
+    const std::vector<ClockSpan>* spans;
+    std::size_t at = 0;
+  };
+  [[nodiscard]] Known& known(std::uint64_t key, Bytes ecu) {
+    const auto found = known_.find(key);
+    if (found != known_.end()) return found->second;
+    return known_.emplace(key, Known{key, scan_->spans(id_text(ecu))}).first->second;
+  }
 
-  [[nodiscard]] Belief judge(Bytes bytes, bool last, std::size_t& wanted);
-  [[nodiscard]] Rendered render(Bytes message);
-  void add_row(std::uint64_t offset, const Rendered& rendered, Bytes message);
-  void add_kind();
-  void count_raw(const Rendered& rendered);
-
-  Output& output_;
-  TableBuilder table_;
-  Header header_;
-  Rendered rendered_;
-  std::string reason_{reason_between};
+  std::shared_ptr<const Scan> scan_;
+  std::unordered_map<std::uint64_t, Known> known_;
+  Known* newest_ = nullptr;
 };
 
-Progress MessageDecoder::decode(const Window& window) {
-  const Bytes bytes = window.bytes;
-  std::size_t at = 0;
-  for (;;) {
-    const std::size_t found = find_pattern(bytes, at);
-    if (found == bytes.size()) {
-      // The last three bytes may be the beginning of a pattern.
-      const std::size_t kept = window.last ? 0 : std::min(bytes.size() - at, pattern_size - 1);
-      const std::size_t end = bytes.size() - kept;
-      output_.faults.add(window.offset + at, end - at, reason_);
-      return {end, pattern_size};
+class MessageDecoder final : public MessageStream<MessageDecoder> {
+ public:
+  explicit MessageDecoder(const DecoderSetup& setup)
+      : MessageStream(setup),
+        clocks_(setup.knowledge.scan),
+        catalogue_(setup.knowledge.catalogue),
+        table_(messages_schema(), expected_rows) {}
+
+  void end_segment() override {
+    if (table_.rows() > 0) output().batches.push_back(table_.finish());
+  }
+
+  // What MessageStream asks for.
+  [[nodiscard]] Rendered measure(Bytes message, Header& header);
+  void take(std::uint64_t offset, Bytes message, const Header& header, const Rendered& rendered);
+  void drop() noexcept { table_.drop_row(); }
+
+ private:
+  [[nodiscard]] Rendered measure_non_verbose(Bytes payload, const Header& header);
+  void set_times(std::uint64_t offset, const Header& h);
+  void set_source(const Header& h);
+  void set_kind(const Header& h);
+  void set_content(const Header& h, Bytes payload, const Rendered& rendered);
+  void set_origin(const Header& h);
+  void count_raw(const Header& h, Bytes payload, const Rendered& rendered);
+
+  void set_id(std::size_t column, Bytes id) {
+    if (id.size() <= 4) {
+      table_.set_key(column, id_key(id), [id] { return id_text(id); });
+    } else {
+      table_.set_name(column, id_text(id));
     }
-    output_.faults.add(window.offset + at, found - at, reason_);
-    at = found;
-    std::size_t wanted = 0;
-    switch (judge(bytes.subspan(at), window.last, wanted)) {
-      case Belief::undecided:
-        return {at, wanted};
-      case Belief::believed:
-        add_row(window.offset + at, rendered_, bytes.subspan(at, header_.size));
-        at += header_.size;
-        reason_ = reason_between;
-        break;
-      case Belief::rejected:
-        table_.drop_row();
-        output_.faults.add(window.offset + at, pattern_size, reason_);
-        at += pattern_size;
-        break;
+  }
+  void set_time(std::size_t column, std::int64_t time) {
+    if (time != no_time) {
+      table_.set<std::int64_t>(column, time);
+    } else {
+      table_.set_null(column);
     }
   }
-}
-
-// So many patterns inside a message are looked at, and so many messages behind one of them: more
-// tell nothing new, and no recording can make the search long.
-constexpr int most_inner = 16;
-constexpr int longest_chain = 64;
-
-[[nodiscard]] bool header_at(Bytes bytes, Header& header) noexcept {
-  std::size_t wanted = 0;
-  return framing_at(bytes) && read_header(bytes, header, wanted) == HeaderState::complete;
-}
-
-// Do messages from a pattern inside `message` on follow each other exactly to its end?
-[[nodiscard]] bool holds_chain(Bytes message) noexcept {
-  std::size_t inner = pattern_size;
-  for (int tried = 0; tried < most_inner; ++tried, inner += pattern_size) {
-    inner = find_pattern(message, inner);
-    if (inner == message.size()) return false;
-    std::size_t at = inner;
-    Header header;
-    for (int length = 0; at < message.size() && header_at(message.subspan(at), header); ++length) {
-      if (length == longest_chain) return true;
-      at += header.size;
+  void set_catalogue_text(std::size_t column, const CatalogueText& text) {
+    if (text.text.empty()) {
+      table_.set_null(column);
+    } else {
+      table_.set_key(column, text.key, [&text] { return text.text; });
     }
-    if (at == message.size()) return true;
   }
-  return false;
-}
+  template <class T>
+  void set_or_null(std::size_t column, const std::optional<T>& value) {
+    if (value) {
+      table_.set<T>(column, *value);
+    } else {
+      table_.set_null(column);
+    }
+  }
 
-enum class Inner : std::uint8_t { none, confirmed, more_bytes };
+  Clocks clocks_;
+  std::shared_ptr<const Catalogue> catalogue_;
+  TableBuilder table_;
+  const CatalogueEntry* entry_ = nullptr;  // of the message that was measured last
+};
 
-// Does a pattern in the first `end` bytes begin a message that ends where another one, or the end
-// of the recording, follows? Looks beyond `end`.
-[[nodiscard]] Inner find_inner_message(Bytes bytes, std::size_t end, bool last,
-                                       std::size_t& wanted) noexcept {
-  // A pattern that begins inside and ends outside counts as well.
-  const Bytes searched = bytes.first(std::min(bytes.size(), end + pattern_size - 1));
-  std::size_t inner = pattern_size;
-  for (int tried = 0; tried < most_inner; ++tried, inner += pattern_size) {
-    inner = find_pattern(searched, inner);
-    if (inner >= end) return Inner::none;
-    const Bytes rest = bytes.subspan(inner);
-    Header header;
-    const HeaderState state = read_header(rest, header, wanted);
-    wanted += inner;
-    if (state == HeaderState::more_bytes && !last) return Inner::more_bytes;
-    if (state != HeaderState::complete) continue;
-    wanted = inner + header.size + pattern_size;
-    if (bytes.size() < wanted && !last) return Inner::more_bytes;
-    const bool followed = rest.size() == header.size ||
-                          (rest.size() > header.size && framing_at(rest.subspan(header.size)));
-    if (followed) return Inner::confirmed;
-  }
-  return Inner::none;
-}
-
-// Decide about the candidate at the front. Leaves its header in `header_`, its payload in
-// `rendered_` and in the table's text, and the reason in `reason_` where it is rejected.
-MessageDecoder::Belief MessageDecoder::judge(Bytes bytes, bool last, std::size_t& wanted) {
-  switch (read_header(bytes, header_, wanted)) {
-    case HeaderState::complete:
-      break;
-    case HeaderState::more_bytes:
-      if (!last) return Belief::undecided;
-      reason_ = "message torn off inside its header by the end of the recording";
-      return Belief::rejected;
-    case HeaderState::bad_version:
-      reason_ = "damaged message: its header is not of DLT version 1";
-      return Belief::rejected;
-    case HeaderState::bad_length:
-      reason_ = "damaged message: its length is smaller than its header";
-      return Belief::rejected;
-  }
-  const std::size_t end = header_.size;
-  if (bytes.size() < end && last) {
-    reason_ = "damaged or torn message: it reaches beyond the end of the recording";
-    return Belief::rejected;
-  }
-  wanted = end + pattern_size;
-  if (bytes.size() < wanted && !last) return Belief::undecided;
-
-  const Bytes message = bytes.first(end);
-  rendered_ = render(message);
-  const Bytes after = bytes.subspan(end);
-  const bool pattern_follows = after.empty() || framing_at(after).has_value();
-  if (pattern_follows && rendered_.fit == Fit::exact) return Belief::believed;
-
-  // From here on it takes a closer look; most recordings never get here, or only seldom.
-  Header next;
-  const HeaderState next_state = after.empty()     ? HeaderState::complete
-                                 : pattern_follows ? read_header(after, next, wanted)
-                                                   : HeaderState::bad_version;
-  if (next_state == HeaderState::more_bytes && !last) {
-    wanted += end;
-    table_.drop_row();
-    return Belief::undecided;
-  }
-  if (next_state == HeaderState::complete || next_state == HeaderState::more_bytes) {
-    if (!holds_chain(message)) return Belief::believed;
-    reason_ = reason_too_long;
-    return Belief::rejected;
-  }
-  switch (find_inner_message(bytes, end, last, wanted)) {
-    case Inner::more_bytes:
-      table_.drop_row();
-      return Belief::undecided;
-    case Inner::confirmed:
-      reason_ = reason_too_long;
-      return Belief::rejected;
-    case Inner::none:
-      break;
-  }
-  if (pattern_follows || rendered_.fit != Fit::too_short) return Belief::believed;
-  reason_ = "damaged message: its arguments reach beyond its length";
-  return Belief::rejected;
-}
-
-Rendered MessageDecoder::render(Bytes message) {
-  const Bytes payload = message.subspan(header_.payload_offset);
+// Renders the payload into the table's text: how it fits shows on the way.
+Rendered MessageDecoder::measure(Bytes message, Header& header) {
+  const Bytes payload = message.subspan(header.payload_offset);
   Buffer& text = table_.text(col_text);
-  if (header_.is_control()) return render_control(payload, header_, text);
-  if (header_.verbose) {
-    return render_arguments(payload, header_.arguments, header_.big_endian, text);
+  entry_ = nullptr;
+  if (header.version != 1) static_cast<void>(measure_payload(message, header));
+  if (header.segmented) return {Fit::unknown, note_segmented, payload};
+  if (header.is_control()) return render_control(payload, header, text);
+  if (header.verbose) {
+    return render_arguments(payload, header.arguments, header.big_endian, text);
   }
-  Rendered raw;
-  if (payload.size() < 4) {
-    raw.notes = note_short_message_id;
-    raw.raw = payload;
-  } else {
-    raw.raw = payload.subspan(4);
-  }
-  return raw;
+  return measure_non_verbose(payload, header);
 }
 
-void MessageDecoder::add_row(std::uint64_t offset, const Rendered& rendered, Bytes message) {
-  const Header& h = header_;
+// How it fits is left unknown also where a catalogue tells: the first pass has none, and both
+// passes must believe the same messages.
+Rendered MessageDecoder::measure_non_verbose(Bytes payload, const Header& header) {
+  Rendered rendered;
+  rendered.raw = payload;
+  if (!header.message_id) {
+    if (payload.size() < 4) {
+      rendered.notes = note_short_message_id;
+      return rendered;
+    }
+    rendered.raw = payload.subspan(4);
+  }
+  if (!catalogue_) return rendered;
+  const auto view = [](Bytes id) {
+    return std::string_view(reinterpret_cast<const char*>(id.data()), id.size());
+  };
+  entry_ = catalogue_->find(message_id(header, payload), view(trimmed(header.app)),
+                            view(trimmed(header.context)));
+  if (entry_ == nullptr) {
+    rendered.notes = note_catalogue_lacks;
+  } else if (!argus::render(*entry_, rendered.raw, header.big_endian, table_.text(col_text),
+                            rendered.raw)) {
+    rendered.notes = note_catalogue_differs;
+  } else if (!rendered.raw.empty()) {
+    rendered.notes = note_trailing_bytes;
+  }
+  return rendered;
+}
+
+void MessageDecoder::take(std::uint64_t offset, Bytes message, const Header& header,
+                          const Rendered& rendered) {
   table_.begin_row();
   table_.set<std::uint64_t>(col_offset, offset);
-  table_.set<std::uint32_t>(col_size, static_cast<std::uint32_t>(h.size));
-  if (h.framing == Framing::storage) {
-    table_.set<std::int64_t>(col_storage_time, h.storage_seconds * 1'000'000'000 +
-                                                   std::int64_t{h.storage_microseconds} * 1'000);
-  } else {
-    table_.set_null(col_storage_time);
-  }
-  if (h.timestamp) {
-    table_.set<double>(col_uptime, *h.timestamp / 10'000.0);
-  } else {
-    table_.set_null(col_uptime);
-  }
-  table_.set<std::uint8_t>(col_counter, h.counter);
-  const auto set_id = [this](std::size_t column, const Id& id) {
-    table_.set_key(column, load_little<std::uint32_t>(id.data()), [&id] { return id_text(id); });
-  };
-  if (h.framing == Framing::storage || h.ecu != Id{}) {
-    set_id(col_ecu, h.ecu);
-  } else {
-    table_.set_null(col_ecu);
-  }
-  if (h.session) {
-    table_.set<std::uint32_t>(col_session, *h.session);
-  } else {
-    table_.set_null(col_session);
-  }
-  if (h.extended) {
-    set_id(col_app, h.app);
-    set_id(col_context, h.context);
-  } else {
-    table_.set_null(col_app);
-    table_.set_null(col_context);
-  }
-  add_kind();
-  table_.set_boolean(col_verbose, h.verbose);
-
-  const bool non_verbose = !h.verbose && !h.is_control();
-  const Bytes payload = message.subspan(h.payload_offset);
-  if (non_verbose && payload.size() >= 4) {
-    table_.set<std::uint32_t>(col_message_id, load<std::uint32_t>(payload.data(), h.big_endian));
-  } else {
-    table_.set_null(col_message_id);
-  }
-  if (h.is_control() && payload.size() >= 4) {
-    const auto service = load<std::uint32_t>(payload.data(), h.big_endian);
-    table_.set_key(col_service, service, [service] {
-      const std::string_view name = service_name(service);
-      if (!name.empty()) return std::string(name);
-      Buffer hex;
-      const std::uint32_t swapped =
-          std::endian::native == std::endian::little ? swap_bytes(service) : service;
-      append_hex(hex, {reinterpret_cast<const std::uint8_t*>(&swapped), 4});
-      return "0x" + std::string(reinterpret_cast<const char*>(hex.data()), hex.size());
-    });
-  } else {
-    table_.set_null(col_service);
-  }
-  if (non_verbose) {
-    table_.set_null(col_text);
-  } else {
-    table_.set_text(col_text);
-  }
-  if (non_verbose || !rendered.raw.empty()) {
-    table_.set_bytes(col_payload, rendered.raw);
-  } else {
-    table_.set_null(col_payload);
-  }
+  table_.set<std::uint32_t>(col_size, static_cast<std::uint32_t>(header.size));
+  table_.set<std::uint8_t>(col_counter, header.counter);
+  set_times(offset, header);
+  set_source(header);
+  set_kind(header);
+  set_content(header, message.subspan(header.payload_offset), rendered);
+  set_origin(header);
   if (rendered.notes != 0) {
     table_.set_key(col_note, rendered.notes, [&rendered] { return notes_text(rendered.notes); });
   } else {
     table_.set_null(col_note);
   }
   table_.end_row();
-  output_.decoded(h.size);
-  count_raw(rendered);
+  output().decoded(offset, header.size);
+  count_raw(header, message.subspan(header.payload_offset), rendered);
   if (table_.rows() >= batch_rows || table_.text(col_text).size() >= batch_bytes ||
       table_.text(col_payload).size() >= batch_bytes) {
-    flush();
+    end_segment();
   }
 }
 
-void MessageDecoder::add_kind() {
-  const Header& h = header_;
-  if (!h.extended) {
+// Event time = the start of the lifecycle + uptime, wherever both are known.
+void MessageDecoder::set_times(std::uint64_t offset, const Header& h) {
+  set_time(col_storage_time, h.storage_time);
+  set_time(col_ecu_time, h.ecu_time);
+  if (h.uptime != no_time) {
+    table_.set<double>(col_uptime, static_cast<double>(h.uptime) / 1e9);
+  } else {
+    table_.set_null(col_uptime);
+  }
+  std::int64_t time = h.ecu_time != no_time ? h.ecu_time : h.storage_time;
+  if (const ClockSpan* span = clocks_.span(h.ecu, offset); span != nullptr) {
+    table_.set<std::uint32_t>(col_lifecycle, span->lifecycle);
+    std::int64_t corrected = 0;
+    if (span->base != no_time && h.uptime != no_time &&
+        !__builtin_add_overflow(span->base, h.uptime, &corrected)) {
+      time = corrected;
+    }
+  } else {
+    table_.set_null(col_lifecycle);
+  }
+  set_time(col_time, time);
+}
+
+void MessageDecoder::set_source(const Header& h) {
+  if (!h.ecu.empty()) {
+    set_id(col_ecu, h.ecu);
+  } else {
+    table_.set_null(col_ecu);
+  }
+  set_or_null(col_session, h.session);
+  if (h.has_app) {
+    set_id(col_app, h.app);
+    set_id(col_context, h.context);
+  } else {
+    set_catalogue_text(col_app, entry_ != nullptr ? entry_->app : CatalogueText{});
+    set_catalogue_text(col_context, entry_ != nullptr ? entry_->context : CatalogueText{});
+  }
+}
+
+void MessageDecoder::set_kind(const Header& h) {
+  table_.set_boolean(col_verbose, h.verbose);
+  const bool known = h.extended || (entry_ != nullptr && entry_->type);
+  const std::uint8_t type = h.extended ? h.type : known ? *entry_->type : std::uint8_t{0};
+  const std::optional<std::uint8_t> subtype =
+      h.extended ? h.subtype : known ? entry_->subtype : std::nullopt;
+  if (known) {
+    table_.set_key(col_type, type, [type] { return type_name(type); });
+  } else {
     table_.set_null(col_type);
+  }
+  if (!subtype) {
     table_.set_null(col_subtype);
     table_.set_null(col_severity);
     return;
   }
-  table_.set_key(col_type, h.type, [&h] { return type_name(h.type); });
-  table_.set_key(col_subtype, h.type * 16u + h.subtype,
-                 [&h] { return subtype_name(h.type, h.subtype); });
-  const bool is_log = h.type == static_cast<std::uint8_t>(MessageType::log);
-  if (is_log && h.subtype >= 1 && h.subtype <= 6) {
-    table_.set_key(col_severity, h.subtype, [&h] { return subtype_name(h.type, h.subtype); });
+  const auto word = [type, subtype] { return subtype_name(type, *subtype); };
+  table_.set_key(col_subtype, type * 16u + *subtype, word);
+  const bool is_log = type == static_cast<std::uint8_t>(MessageType::log);
+  if (is_log && *subtype >= 1 && *subtype <= 6) {
+    table_.set_key(col_severity, *subtype, word);
   } else {
     table_.set_null(col_severity);
   }
 }
 
-void MessageDecoder::count_raw(const Rendered& rendered) {
-  if (!header_.verbose && !header_.is_control()) {
-    output_.count_undecoded(non_verbose_kind);
+void MessageDecoder::set_content(const Header& h, Bytes payload, const Rendered& rendered) {
+  const bool has_id = h.message_id || (h.is_non_verbose() && payload.size() >= 4);
+  if (has_id) {
+    table_.set<std::uint32_t>(col_message_id, message_id(h, payload));
+  } else {
+    table_.set_null(col_message_id);
   }
+  if (h.is_control() && payload.size() >= 4) {
+    const auto service = load<std::uint32_t>(payload.data(), h.big_endian);
+    table_.set_key(col_service, service, [service] { return service_text(service); });
+  } else {
+    table_.set_null(col_service);
+  }
+  const bool by_catalogue = entry_ != nullptr && (rendered.notes & note_catalogue_differs) == 0;
+  const bool raw_only = h.segmented || (h.is_non_verbose() && !by_catalogue);
+  if (raw_only) {
+    table_.set_null(col_text);
+  } else {
+    table_.set_text(col_text);
+  }
+  if (raw_only || !rendered.raw.empty()) {
+    table_.set_bytes(col_payload, rendered.raw);
+  } else {
+    table_.set_null(col_payload);
+  }
+}
+
+// Where in the sender's code it comes from, and how it is marked: version 2 or a catalogue say so.
+void MessageDecoder::set_origin(const Header& h) {
+  if (!h.source_file.empty()) {
+    table_.set_name(col_source_file, id_text(h.source_file));
+  } else {
+    set_catalogue_text(col_source_file, entry_ != nullptr ? entry_->source_file : CatalogueText{});
+  }
+  set_or_null(col_source_line,
+              h.source_line || entry_ == nullptr ? h.source_line : entry_->source_line);
+  if (h.tags.empty()) {
+    table_.set_null(col_tags);
+  } else {
+    table_.set_name(col_tags, tags_text(h.tags));
+  }
+  set_or_null(col_privacy_level, h.privacy_level);
+}
+
+void MessageDecoder::count_raw(const Header& h, Bytes payload, const Rendered& rendered) {
+  if ((rendered.notes & note_catalogue_lacks) != 0) {
+    output().count_undecoded("message id " + std::to_string(message_id(h, payload)) +
+                             " that the catalogue lacks");
+    return;
+  }
+  if (h.is_non_verbose() && !catalogue_) output().count_undecoded(non_verbose_kind);
   // The other notes tell what is odd about a message of which every byte was decoded.
   for (std::uint32_t notes = rendered.raw.empty() ? 0 : rendered.notes; notes != 0;
        notes &= notes - 1) {
-    output_.count_undecoded(note_text(notes & (~notes + 1)));
+    output().count_undecoded(note_text(notes & (~notes + 1)));
   }
 }
 
 }  // namespace
 
-Recognition recognise(const Window& window, bool /*at_start*/) {
-  Header header;
-  std::size_t wanted = 0;
-  switch (read_header(window.bytes, header, wanted)) {
-    case HeaderState::complete:
-      return {Likeness::yes};
-    case HeaderState::more_bytes:
-      // A recording that ends inside its first header is still one of DLT.
-      return window.last ? Recognition{Likeness::yes} : Recognition{Likeness::unknown, wanted};
-    default:
-      return {Likeness::no};
-  }
-}
-
 std::unique_ptr<Decoder> make_decoder(const DecoderSetup& setup) {
-  return std::make_unique<MessageDecoder>(*setup.output);
+  return std::make_unique<MessageDecoder>(setup);
 }
 
 }  // namespace argus::dlt

@@ -22,7 +22,8 @@ constexpr std::size_t longest_name = 128;
 // A recording could repeat an empty message in a few bytes each, and pay with a row each time.
 constexpr std::size_t most_columns = 1024;
 constexpr std::size_t longest_default = 1024;
-constexpr int deepest_nesting = 32;
+// Each level has a field at least, so that the columns bound the depth as well.
+constexpr int deepest_nesting = most_columns;
 
 [[nodiscard]] std::optional<Kind> scalar_kind(std::string_view name) {
   static const std::unordered_map<std::string_view, Kind> kinds = {

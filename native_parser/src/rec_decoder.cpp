@@ -1,5 +1,6 @@
 // Envelopes into tables, one per message type and sender.
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <string>
 #include <unordered_map>
@@ -17,9 +18,10 @@ using protobuf::Reader;
 using protobuf::State;
 using protobuf::Wire;
 
-constexpr std::string_view reason_between = "bytes that belong to no envelope";
-// Counters of kinds that are kept raw are bounded, whatever ids a damaged recording makes up.
-constexpr std::size_t most_kinds = 1000;
+constexpr const char* reason_between = "bytes that belong to no envelope";
+
+// The last column of a message type's table.
+constexpr std::string_view unknown_fields = "unknown_fields";
 
 enum ColumnIndex : std::size_t {
   col_offset,
@@ -106,7 +108,7 @@ struct TypePlan {
 
 void add_leaf(TypePlan& type, const FieldSpecification& field, std::string name) {
   const auto taken = [&type](const std::string& wanted) {
-    return std::any_of(type.fields.begin(), type.fields.end(),
+    return wanted == unknown_fields || std::any_of(type.fields.begin(), type.fields.end(),
                        [&wanted](const argus::Field& other) { return other.name == wanted; });
   };
   while (taken(name)) name += '_';
@@ -177,11 +179,23 @@ template <class T>
   return false;
 }
 
-// Fill `values`; false when the bytes contradict the specification. Unknown fields are skipped.
-[[nodiscard]] bool read_message(Bytes bytes, const Plan& plan,
-                                std::vector<Value>& values) noexcept {
+// Fields that the specification lacks: a newer sender has them.
+struct Unknown {
+  Buffer raw;  // as in the message, one after the other
+  std::vector<std::uint32_t> numbers;
+
+  void clear() noexcept {
+    raw.clear();
+    numbers.clear();
+  }
+};
+
+// Fill `values` and `unknown`; false when the bytes contradict the specification.
+[[nodiscard]] bool read_message(Bytes bytes, const Plan& plan, std::vector<Value>& values,
+                                Unknown& unknown) {
   Reader reader(bytes);
   for (Field field;;) {
+    const std::size_t from = reader.position();
     switch (reader.next(field)) {
       case State::end:
         return true;
@@ -191,9 +205,15 @@ template <class T>
         return false;
     }
     const Plan::Step* step = plan.find(field.number);
-    if (step == nullptr) continue;
+    if (step == nullptr) {
+      const Bytes raw = bytes.subspan(from, reader.position() - from);
+      unknown.raw.append(raw.data(), raw.size());
+      unknown.numbers.push_back(field.number);
+      continue;
+    }
     if (step->nested) {
-      if (field.wire != Wire::delimited || !read_message(field.bytes, *step->nested, values)) {
+      if (field.wire != Wire::delimited ||
+          !read_message(field.bytes, *step->nested, values, unknown)) {
         return false;
       }
     } else if (!take_value(field, step->kind, values[step->leaf])) {
@@ -238,10 +258,15 @@ void set_value(TableBuilder& table, std::size_t column, Kind kind, const Value& 
 class EnvelopeDecoder final : public Decoder {
  public:
   explicit EnvelopeDecoder(const DecoderSetup& setup)
-      : output_(*setup.output), specification_(setup.specification), in_step_(setup.at_start) {}
+      : output_(*setup.output),
+        specification_(setup.knowledge.specification),
+        in_step_(setup.state.in_step),
+        reason_(setup.state.reason != nullptr ? setup.state.reason : reason_between),
+        names_(setup.state.tables) {}
 
   Progress decode(const Window& window) override;
-  void flush() override;
+  void end_segment() override;
+  [[nodiscard]] DecoderState state() const override { return {in_step_, reason_, names_}; }
 
  private:
   struct Table {
@@ -259,31 +284,46 @@ class EnvelopeDecoder final : public Decoder {
     }
   };
 
+  // Where the last messages of a type and sender went: they come in turns.
+  struct Route {
+    std::int32_t data_type = 0;
+    std::uint32_t sender = 0;
+    Table* table = nullptr;
+  };
+  static constexpr std::size_t routes = 32;
+  [[nodiscard]] static std::size_t route_slot(const Envelope& envelope) noexcept {
+    return (static_cast<std::uint32_t>(envelope.data_type) + 7 * envelope.sender) % routes;
+  }
+
   void add_row(std::uint64_t offset, std::size_t size, const Envelope& envelope);
   void add_raw(Table& table, const Envelope& envelope);
   [[nodiscard]] Table& table_for(const Envelope& envelope, const TypePlan* type);
   [[nodiscard]] Table& new_table(std::string name, std::vector<argus::Field> fields);
   [[nodiscard]] Table& overflow();
   [[nodiscard]] const TypePlan* plan_for(std::int32_t data_type);
-  void count(std::string kind);
+  void flush();
 
   Output& output_;
   std::shared_ptr<const Specification> specification_;
   bool in_step_;
-  std::string_view reason_ = reason_between;
+  const char* reason_;
+  std::set<std::string> names_;  // of all tables of the recording so far, but the overflow
   std::unordered_map<std::int32_t, std::unique_ptr<TypePlan>> plans_;
-  std::vector<std::unique_ptr<Table>> tables_;  // in order of appearance
+  // Of this segment, in order of appearance.
+  std::vector<std::unique_ptr<Table>> tables_;
   std::unordered_map<Key, Table*, KeyHash> known_;
   std::unordered_map<Key, Table*, KeyHash> raw_;
+  std::array<Route, routes> routes_{};
   Table* overflow_ = nullptr;
   std::size_t held_bytes_ = 0;
   std::vector<Value> values_;
+  Unknown unknown_;
 };
 
 Progress EnvelopeDecoder::decode(const Window& window) {
   const Bytes bytes = window.bytes;
   std::size_t at = 0;
-  for (;;) {
+  while (window.offset + at < window.limit) {
     const std::size_t found = find_pattern(bytes, at);
     if (found == bytes.size()) {
       // The last byte may be the beginning of a pattern.
@@ -296,6 +336,7 @@ Progress EnvelopeDecoder::decode(const Window& window) {
     in_step_ = in_step_ && found == at;
     output_.faults.add(window.offset + at, found - at, reason_);
     at = found;
+    if (window.offset + at >= window.limit) break;
     Envelope envelope;
     const Judgement judged = judge(bytes.subspan(at), window.last, in_step_, envelope);
     switch (judged.belief) {
@@ -315,6 +356,7 @@ Progress EnvelopeDecoder::decode(const Window& window) {
         break;
     }
   }
+  return {at, 0};
 }
 
 void EnvelopeDecoder::flush() {
@@ -324,11 +366,13 @@ void EnvelopeDecoder::flush() {
   held_bytes_ = 0;
 }
 
-void EnvelopeDecoder::count(std::string kind) {
-  if (output_.undecoded.size() >= most_kinds && !output_.undecoded.contains(kind)) {
-    kind = "message of one of many more kinds";
-  }
-  output_.count_undecoded(kind);
+void EnvelopeDecoder::end_segment() {
+  flush();
+  known_.clear();
+  raw_.clear();
+  overflow_ = nullptr;
+  routes_.fill({});
+  tables_.clear();
 }
 
 const TypePlan* EnvelopeDecoder::plan_for(std::int32_t data_type) {
@@ -340,6 +384,7 @@ const TypePlan* EnvelopeDecoder::plan_for(std::int32_t data_type) {
   auto made = std::make_unique<TypePlan>();
   made->specification = message;
   add_fields(*made, made->plan, *message, {});
+  made->fields.push_back({std::string(unknown_fields), Type::binary, true});
   return plans_.emplace(data_type, std::move(made)).first->second.get();
 }
 
@@ -371,16 +416,22 @@ EnvelopeDecoder::Table& EnvelopeDecoder::table_for(const Envelope& envelope, con
   auto& tables = type != nullptr ? known_ : raw_;
   const auto found = tables.find(key);
   if (found != tables.end()) return *found->second;
-  if (known_.size() + raw_.size() >= most_tables) return overflow();
+  const std::string name =
+      (type != nullptr ? type->specification->name
+                       : "unknown-" + std::to_string(envelope.data_type)) +
+      "-" + std::to_string(envelope.sender);
+  if (!names_.contains(name)) {
+    if (names_.size() >= most_tables) return overflow();
+    names_.insert(name);
+  }
   Table* made = nullptr;
-  const std::string sender = "-" + std::to_string(envelope.sender);
   if (type != nullptr) {
-    made = &new_table(type->specification->name + sender, type->fields);
+    made = &new_table(name, type->fields);
     made->type = type;
   } else {
     auto fields = envelope_fields();
     fields.push_back({"payload", Type::binary});
-    made = &new_table("unknown-" + std::to_string(envelope.data_type) + sender, std::move(fields));
+    made = &new_table(name, std::move(fields));
   }
   tables.emplace(key, made);
   return *made;
@@ -396,19 +447,26 @@ void EnvelopeDecoder::add_raw(Table& table, const Envelope& envelope) {
 }
 
 void EnvelopeDecoder::add_row(std::uint64_t offset, std::size_t size, const Envelope& envelope) {
-  const TypePlan* type = plan_for(envelope.data_type);
+  Route& route = routes_[route_slot(envelope)];
+  const bool known = route.table != nullptr && route.data_type == envelope.data_type &&
+                     route.sender == envelope.sender;
+  const TypePlan* type = known ? route.table->type : plan_for(envelope.data_type);
   if (type == nullptr) {
-    count("data type " + std::to_string(envelope.data_type) + " without a specification");
+    output_.count_undecoded("data type " + std::to_string(envelope.data_type) + " without a specification");
   } else {
     values_ = type->defaults;
-    if (!read_message(envelope.payload, type->plan, values_)) {
-      count(type->specification->name + " that does not fit its specification");
+    unknown_.clear();
+    if (!read_message(envelope.payload, type->plan, values_, unknown_)) {
+      output_.count_undecoded(type->specification->name + " that does not fit its specification");
       type = nullptr;
     }
   }
-  Table& table = table_for(envelope, type);
+  Table& table = known && type != nullptr ? *route.table : table_for(envelope, type);
+  if (!known && table.type != nullptr) {
+    route = {envelope.data_type, envelope.sender, &table};
+  }
   if (table.is_overflow && type != nullptr) {
-    count("message beyond the " + std::to_string(most_tables) + "th table");
+    output_.count_undecoded("message beyond the " + std::to_string(most_tables) + "th table");
   }
   TableBuilder& builder = table.builder;
   if (builder.rows() == 0) held_bytes_ += table.fixed_width * first_capacity;
@@ -426,14 +484,24 @@ void EnvelopeDecoder::add_row(std::uint64_t offset, std::size_t size, const Enve
   set_time(col_received, envelope.received);
   set_time(col_sample_time, envelope.sample_time);
   if (table.type != nullptr) {
-    for (std::size_t leaf = 0; leaf < table.type->kinds.size(); ++leaf) {
+    const std::size_t leaves = table.type->kinds.size();
+    for (std::size_t leaf = 0; leaf < leaves; ++leaf) {
       set_value(builder, envelope_columns + leaf, table.type->kinds[leaf], values_[leaf]);
+    }
+    if (unknown_.numbers.empty()) {
+      builder.set_null(envelope_columns + leaves);
+    } else {
+      builder.set_bytes(envelope_columns + leaves, {unknown_.raw.data(), unknown_.raw.size()});
+      for (const std::uint32_t number : unknown_.numbers) {
+        output_.count_undecoded("field " + std::to_string(number) + " of " +
+                                type->specification->name + " that its specification lacks");
+      }
     }
   } else {
     add_raw(table, envelope);
   }
   builder.end_row();
-  output_.decoded(size);
+  output_.decoded(offset, size);
   held_bytes_ += table.fixed_width + envelope.payload.size();
   if (builder.rows() >= batch_rows || held_bytes_ >= batch_bytes) flush();
 }

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <string_view>
+#include <vector>
 
-#include "argus/dlt.hpp"
 
 namespace argus {
 namespace {
@@ -19,7 +19,6 @@ struct Signature {
 using std::string_view_literals::operator""sv;
 
 constexpr Signature signatures[] = {
-    {"DLT\x02"sv, 0, "DLT version 2, which this version does not read"},
     {"\x1F\x8B"sv, 0, "gzip-compressed data: decompress it first"},
     {"\x28\xB5\x2F\xFD"sv, 0, "zstd-compressed data: decompress it first"},
     {"\xFD"
@@ -57,19 +56,6 @@ constexpr Signature signatures[] = {
   });
 }
 
-// Do standard headers follow each other by their lengths, with nothing in front of them?
-[[nodiscard]] bool looks_like_bare_dlt(Bytes sample) noexcept {
-  constexpr int enough = 4;
-  std::size_t at = 0;
-  for (int seen = 0; seen < enough; ++seen) {
-    if (at + dlt::smallest_standard_header > sample.size() || sample[at] >> 5 != 1) return false;
-    const std::size_t length = load_big<std::uint16_t>(sample.data() + at + 2);
-    if (length < dlt::smallest_standard_header) return false;
-    at += length;
-  }
-  return true;
-}
-
 }  // namespace
 
 Recogniser::Result Recogniser::look(const Window& window) {
@@ -80,33 +66,37 @@ Recogniser::Result Recogniser::look(const Window& window) {
     sample_.append(bytes.data() + known, more);
     sampled_to_ += more;
   }
-  std::size_t at = 0;
-  std::size_t kept = 0;
+  // The next candidate of each format; looked for again only once it is passed.
+  struct Next {
+    const Format* format;
+    std::size_t position;
+  };
+  std::vector<Next> candidates;
+  std::size_t lookahead = 1;
+  for (const Format& format : formats()) {
+    candidates.push_back({&format, format.find(bytes, 0)});
+    lookahead = std::max(lookahead, format.lookahead);
+  }
   for (;;) {
-    const Format* nearest = nullptr;
-    std::size_t found = bytes.size();
-    for (const Format& format : formats()) {
-      const std::size_t position = format.find(bytes, at);
-      kept = std::max(kept, format.pattern_size - 1);
-      if (position < found) {
-        found = position;
-        nearest = &format;
-      }
+    Next& nearest = *std::min_element(
+        candidates.begin(), candidates.end(),
+        [](const Next& a, const Next& b) { return a.position < b.position; });
+    const std::size_t found = nearest.position;
+    if (found == bytes.size()) {
+      const std::size_t kept = window.last ? 0 : std::min(bytes.size(), lookahead - 1);
+      return {nullptr, bytes.size() - kept, lookahead};
     }
-    if (nearest == nullptr) {
-      kept = window.last ? 0 : std::min(bytes.size() - at, kept);
-      return {nullptr, bytes.size() - kept, kept + 1};
-    }
-    const Recognition recognition = nearest->recognise(
+    const Recognition recognition = nearest.format->recognise(
         {bytes.subspan(found), window.offset + found, window.last}, window.offset + found == 0);
     switch (recognition.likeness) {
       case Likeness::yes:
-        return {nearest, found, 0};
+        return {nearest.format, found, 0};
       case Likeness::unknown:
         return {nullptr, found, recognition.wanted};
       case Likeness::no:
-        at = found + 1;
+        break;
     }
+    nearest.position = nearest.format->find(bytes, found + 1);
   }
 }
 
@@ -118,10 +108,6 @@ std::string Recogniser::reason() const {
         sample.substr(signature.offset).starts_with(signature.bytes)) {
       return text + ": it looks like " + std::string(signature.what);
     }
-  }
-  if (looks_like_bare_dlt({sample_.data(), sample_.size()})) {
-    return text + ": it looks like bare DLT messages without storage headers, which this version " +
-           "does not read";
   }
   if (looks_like_text(sample)) return text + ": it looks like text";
   if (!sample.empty() && sample.find_first_not_of('\0') == std::string_view::npos) {

@@ -49,7 +49,7 @@ struct Parsed {
 // Feeds the bytes in chunks of `chunk` and renders everything that comes out.
 [[nodiscard]] inline Parsed parse(Bytes bytes, std::size_t chunk = SIZE_MAX,
                                   std::shared_ptr<const Specification> specification = nullptr) {
-  Parser parser(std::move(specification));
+  Parser parser({std::move(specification), nullptr, nullptr});
   for (std::size_t at = 0; at < bytes.size();) {
     const std::size_t size = std::min(chunk, bytes.size() - at);
     // A copy of its own, so that a sanitizer sees every read beyond the chunk.

@@ -76,7 +76,7 @@ def test_values_equal_the_reference_tools_up_to_its_loss_of_digits(
                 assert same_value(found[field], wanted[field], frame.schema[field]), (field, wanted)
 
 
-ENVELOPE = ("offset", "size", "sent", "received", "sample_time")
+ENVELOPE = ("offset", "size", "sent", "received", "sample_time", "unknown_fields")
 TIMES = {"sent": "sent", "received": "received", "sample_time": "sampleTimeStamp"}
 
 
@@ -117,13 +117,37 @@ def test_absent_fields_take_their_defaults(data: Path) -> None:
     }  # fmt: skip
 
 
-def test_unknown_fields_are_skipped_and_absent_times_are_null(data: Path) -> None:
-    payload = delimited(77, b"new") + delimited(13, "grüß".encode()) + b"\x18" + zigzag(-5)
+def test_unknown_fields_are_kept_raw_and_counted(data: Path) -> None:
+    new, newer = delimited(77, b"new"), b"\xf8\x04\x07"
+    payload = new + delimited(13, "grüß".encode()) + newer + b"\x18" + zigzag(-5)
     parsed = parse(
-        envelope(4000, payload, times=False), specification=specification(data, "alltypes.odvd")
+        envelope(4000, payload) + envelope(4000, b"\x18" + zigzag(1)),
+        specification=specification(data, "alltypes.odvd"),
+    )
+    first, second = parsed.tables["alltypes.Scalars-0"].to_dicts()
+    assert (first["text"], first["i8"], first["unknown_fields"]) == ("grüß", -5, new + newer)
+    assert (second["i8"], second["unknown_fields"]) == (1, None)
+    assert parsed.undecoded == {
+        "field 77 of alltypes.Scalars that its specification lacks": 1,
+        "field 79 of alltypes.Scalars that its specification lacks": 1,
+    }
+
+
+def test_unknown_fields_of_nested_messages_are_kept_as_well(data: Path) -> None:
+    inner = b"\x08\x07" + delimited(9, b"?")
+    parsed = parse(
+        envelope(4002, delimited(2, inner)), specification=specification(data, "alltypes.odvd")
+    )
+    row = parsed.tables["alltypes.Nested-0"].to_dicts()[0]
+    assert (row["inner.a"], row["unknown_fields"]) == (7, delimited(9, b"?"))
+
+
+def test_absent_times_are_null(data: Path) -> None:
+    parsed = parse(
+        envelope(4000, b"", times=False), specification=specification(data, "alltypes.odvd")
     )
     row = parsed.tables["alltypes.Scalars-0"].to_dicts()[0]
-    assert (row["text"], row["i8"], row["sent"]) == ("grüß", -5, None)
+    assert (row["sent"], row["received"], row["sample_time"]) == (None, None, None)
 
 
 def test_nested_messages_are_flattened_with_dots(data: Path) -> None:
@@ -165,8 +189,8 @@ def test_a_message_that_contradicts_its_specification_is_kept_raw(
 def test_a_field_named_like_a_column_of_the_envelope_gets_an_underscore() -> None:
     text = "message A [id = 1] { uint8 offset [id = 1]; uint8 offset_ [id = 2]; }"
     parsed = parse(envelope(1, b"\x08\x05\x10\x06"), specification=argus_native.Specification(text))
-    assert parsed.tables["A-0"].columns[5:] == ["offset_", "offset__"]
-    assert parsed.tables["A-0"].row(0)[5:] == (5, 6)
+    assert parsed.tables["A-0"].columns[5:-1] == ["offset_", "offset__"]
+    assert parsed.tables["A-0"].row(0)[5:-1] == (5, 6)
 
 
 def test_thousands_of_senders_make_a_bounded_number_of_tables(data: Path) -> None:

@@ -81,16 +81,27 @@ def test_a_whole_recording_byte_by_byte_gives_the_same_output(data: Path) -> Non
     assert output(parse(recording, sizes=[1] * len(recording))) == output(parse(recording))
 
 
-def test_batches_end_by_rows_wherever_chunks_end() -> None:
+def test_batches_end_where_segments_of_the_recording_end_wherever_chunks_do() -> None:
     message = dlt_text(b"x" * 20)
+    recording = message * 140_000
+    assert len(message) == 64
+    for chunk in (len(recording), 1_000_003):
+        parser = argus_native.Parser()
+        for at in range(0, len(recording), chunk):
+            parser.feed(recording[at : at + chunk])
+        parser.finish()
+        sizes = [batch.rows for batch in parser.take()]
+        assert sizes == [32_768] * 4 + [140_000 - 4 * 32_768]
+
+
+def test_batches_end_by_rows_too() -> None:
+    message = dlt_message(b"", msin=None, storage=False)
     parser = argus_native.Parser()
-    sizes = []
-    for _ in range(20):
-        parser.feed(message * 7_000)
-        sizes += [batch.rows for batch in parser.take()]
+    parser.feed(message * 200_000)
     parser.finish()
-    sizes += [batch.rows for batch in parser.take()]
-    assert sizes == [65_536, 65_536, 140_000 - 2 * 65_536]
+    batches = parser.take()
+    assert sum(batch.rows for batch in batches) == 200_000
+    assert max(batch.rows for batch in batches) == 65_536
 
 
 def test_batches_end_by_bytes_too() -> None:

@@ -121,7 +121,7 @@ def test_null_and_the_empty_text_differ() -> None:
     first, second = content.decode().splitlines()
     assert ',,"",,' in first
     assert first.count('"') == 2
-    assert second.endswith(',0,,,"",')
+    assert second.endswith(',0,,,"",,,,,')
 
 
 def test_fields_are_quoted_only_where_needed() -> None:

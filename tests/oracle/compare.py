@@ -13,7 +13,10 @@ from oracle import dlt
 
 Row = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TIMES = {"storage_time", "sent", "received", "sample_time"}
+_TIMES = {
+    *("storage_time", "ecu_time", "time", "sent", "received", "sample_time"),
+    *("start", "end", "first_storage_time", "last_storage_time"),
+}
 
 
 def read_csv(content: bytes) -> list[dict[str, str]]:
@@ -31,7 +34,12 @@ def dlt_differences(content: bytes, messages: Sequence[Row]) -> list[str]:
 
 def rec_differences(content: bytes, rows: Sequence[Row]) -> list[str]:
     """Where the CSV of a `.rec` table says something else than the decoded rows."""
-    return list(_differences(read_csv(content), rows, lambda row: row, lambda _, a, b: a == b))
+    return row_differences(read_csv(content), rows)
+
+
+def row_differences(found: Sequence[dict[str, str]], rows: Sequence[Row]) -> list[str]:
+    """Where rows of a CSV, of any table, say something else than these."""
+    return list(_differences(found, rows, lambda row: row, lambda _, a, b: a == b))
 
 
 def _differences(
@@ -54,6 +62,7 @@ def _differences(
 def _dlt_expected(row: Row) -> Row:
     columns = {k: v for k, v in row.items() if k not in _NOT_COLUMNS}
     columns["storage_time"] = row["storage_time_ns"]
+    columns["ecu_time"] = row["ecu_time_ns"]
     if row["type"] == "control":
         # What else a control message says is rendered in more ways than a second decoder knows.
         del columns["payload"]
@@ -62,7 +71,16 @@ def _dlt_expected(row: Row) -> Row:
     return columns
 
 
-_NOT_COLUMNS = {"storage_time_ns", "service_id", "software_version", "arguments"}
+_NOT_COLUMNS = {
+    "framing",
+    "version",
+    "storage_time_ns",
+    "ecu_time_ns",
+    "uptime_ns",
+    "service_id",
+    "software_version",
+    "arguments",
+}
 
 
 def _same(column: str, value: Any, shown: str, same_text: Callable[[str, str], bool]) -> bool:

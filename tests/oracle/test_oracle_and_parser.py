@@ -16,6 +16,8 @@ CHUNK = 100_003  # no multiple of anything
 THIRD_PARTY = (
     "COVESA_dlt-daemon__testfile.dlt",
     "COVESA_dlt-daemon__testfile_extended.dlt",
+    "COVESA_dlt-daemon__testfile-v2.dlt",
+    "COVESA_dlt-viewer__testfile.dlt",
     "esrlabs_chipmunk__someip.dlt",
 )
 
@@ -45,7 +47,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", ["golden.dlt", "c_clean.dlt"])
+@pytest.mark.parametrize("name", ["golden.dlt", "c_clean.dlt", "c_serial.dlt", "c_nostorage.dlt"])
 def test_they_agree_on_the_dlt_samples(data: Path, name: str) -> None:
     content = (data / "dlt" / name).read_bytes()
     assert dlt_differences(tables(content)["messages"], dlt.decode(content)) == []

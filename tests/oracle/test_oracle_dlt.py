@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from native_parser.made import dlt2_text, dlt_text
 from oracle import dlt
 
 THIRD_PARTY = {
@@ -14,10 +15,15 @@ THIRD_PARTY = {
     "COVESA_dlt-daemon__testfile_extended.dlt": 111,
     "esrlabs_chipmunk__attachments.dlt": 9,
     "esrlabs_chipmunk__someip.dlt": 6,
+    "COVESA_dlt-daemon__testfile-v2.dlt": 1,
+    "COVESA_dlt-viewer__testfile.dlt": 1,
 }
 
 
-@pytest.mark.parametrize(("name", "count"), [("golden.dlt", 11), ("c_clean.dlt", 2000)])
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("golden.dlt", 11), ("c_clean.dlt", 2000), ("c_serial.dlt", 2000), ("c_nostorage.dlt", 2000)],
+)
 def test_it_finds_every_message_of_the_samples(data: Path, name: str, count: int) -> None:
     content = (data / "dlt" / name).read_bytes()
     messages = dlt.decode(content)
@@ -49,6 +55,38 @@ def test_it_jumps_over_known_damage(data: Path) -> None:
     harmed = content[:first] + b"garbage" + content[first:] + b"DLT"
     found = dlt.decode(harmed, damaged=[(first, first + 7), (len(content) + 7, len(harmed))])
     assert len(found) == 11
+
+
+def test_it_reads_the_two_real_samples_of_version_2(shared_data: Path) -> None:
+    folder = shared_data / "dlt" / "third_party"
+    [daemon] = dlt.decode((folder / "COVESA_dlt-daemon__testfile-v2.dlt").read_bytes())
+    [viewer] = dlt.decode((folder / "COVESA_dlt-viewer__testfile.dlt").read_bytes())
+    assert daemon["storage_time_ns"] == 1_762_859_017_990_291_006
+    assert (daemon["ecu_time_ns"], daemon["uptime_ns"]) == (1_762_859_017_990_291_678, None)
+    assert (viewer["ecu_time_ns"], viewer["uptime_ns"]) == (None, 2_874_416_044)
+    assert (daemon["text"], viewer["framing"]) == ("0 Hello World", "bare")
+
+
+def test_it_reads_what_is_built_of_any_version_and_framing() -> None:
+    mixed = (
+        dlt_text(b"a", bare=True)
+        + dlt2_text(b"b", little=True, source=(b"f.c", 7), stored=None)
+        + dlt2_text(b"c", tags=[b"x", b"y"], session=5)
+        + dlt_text(b"d", storage=False)
+        + dlt_text(b"e")
+    )
+    rows = dlt.decode(mixed)
+    assert [row["text"] for row in rows] == ["a", "b", "c", "d", "e"]
+    assert [row["framing"] for row in rows] == ["bare", "bare", "storage", "serial", "storage"]
+    assert [row["version"] for row in rows] == [1, 2, 2, 1, 1]
+    assert (rows[1]["source_file"], rows[1]["source_line"]) == ("f.c", 7)
+    assert (rows[2]["tags"], rows[2]["session_id"]) == ("x y", 5)
+
+
+def test_it_says_when_version_2_hangs_together_in_no_byte_order() -> None:
+    message = dlt2_text(b"a", time=(1, 1_000_000_000))
+    with pytest.raises(dlt.DoesNotFit, match="in no byte order"):
+        dlt.decode(message)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,26 @@
 // A growing block of bytes that, unlike std::vector, does not clear what it is about to fill.
+//
+// Large blocks are kept for the next one who needs some: batch after batch wants the same sizes, and
+// to get them from the system costs more time than to fill them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <string_view>
 #include <utility>
 
 namespace argus {
+
+struct MemoryBlock {
+  std::uint8_t* data = nullptr;
+  std::size_t capacity = 0;
+};
+
+// A block of at least `size` bytes, whose content is anything. Throws std::bad_alloc. By any thread.
+[[nodiscard]] MemoryBlock take_block(std::size_t size);
+void give_block(MemoryBlock block) noexcept;
 
 class Buffer {
  public:
@@ -26,7 +37,7 @@ class Buffer {
   }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
-  ~Buffer() { std::free(data_); }
+  ~Buffer() { give_block({data_, capacity_}); }
 
   [[nodiscard]] std::uint8_t* data() noexcept { return data_; }
   [[nodiscard]] const std::uint8_t* data() const noexcept { return data_; }
@@ -56,7 +67,12 @@ class Buffer {
   }
   void append(std::string_view text) { append(text.data(), text.size()); }
 
-  // Makes the block at least `size` bytes and counts them; new bytes are zero.
+  // Makes the block `size` bytes and counts them; new bytes are anything.
+  void resize(std::size_t size) {
+    if (size > size_) static_cast<void>(room(size - size_));
+    size_ = size;
+  }
+  // The same; new bytes are zero.
   void resize_zeroed(std::size_t size) {
     if (size > size_) {
       std::memset(room(size - size_), 0, size - size_);
@@ -71,12 +87,11 @@ class Buffer {
 
  private:
   void grow(std::size_t wanted) {
-    std::size_t capacity = capacity_ < 64 ? 64 : capacity_;
-    while (capacity < wanted) capacity += capacity / 2 + 64;
-    void* moved = std::realloc(data_, capacity);
-    if (moved == nullptr) throw std::bad_alloc();
-    data_ = static_cast<std::uint8_t*>(moved);
-    capacity_ = capacity;
+    const MemoryBlock larger = take_block(std::max(wanted, capacity_ + capacity_ / 2 + 64));
+    if (size_ > 0) std::memcpy(larger.data, data_, size_);
+    give_block({data_, capacity_});
+    data_ = larger.data;
+    capacity_ = larger.capacity;
   }
 
   std::uint8_t* data_ = nullptr;

@@ -1,6 +1,6 @@
 // Tables as columns: filled row by row, handed out as batches that never change again.
 //
-// A TableBuilder keeps every fixed-width column at the same capacity, so that filling a row is
+// A TableBuilder keeps every column that is in use at the same capacity, so that filling a row is
 // plain stores. Text goes straight into the column's own bytes: append to `text(column)`, then
 // `end_row` closes it; `drop_row` takes an unfinished row back.
 #pragma once
@@ -69,6 +69,8 @@ class Dictionary {
     }
     return add(key, text());
   }
+  // Index of a text that no key of 64 bits stands for. Slower.
+  std::int32_t index_of(std::string_view text);
 
   [[nodiscard]] std::size_t size() const noexcept { return offsets_.size() - 1; }
   [[nodiscard]] std::string_view operator[](std::size_t index) const noexcept;
@@ -95,9 +97,9 @@ class Dictionary {
 };
 
 struct Column {
-  Buffer values;    // fixed width, bits, offsets or indices
+  Buffer values;    // fixed width, bits, offsets or indices; empty while every row is null
   Buffer bytes;     // what the offsets of a variable column point into
-  Buffer validity;  // one bit a row; only for nullable columns
+  Buffer validity;  // one bit a row; empty while no row is null
   std::int64_t null_count = 0;
   Dictionary dictionary;
 };
@@ -113,12 +115,13 @@ using BatchPtr = std::shared_ptr<const Batch>;
 void export_schema(const Batch& batch, ArrowSchema* out);
 void export_array(const BatchPtr& batch, ArrowArray* out);
 
-// Rows that a table makes room for when it gets its first.
+// Rows that a table makes room for when it gets its first, unless it is told to expect more.
 inline constexpr std::int64_t first_capacity = 64;
 
 class TableBuilder {
  public:
-  explicit TableBuilder(std::shared_ptr<const Schema> schema);
+  explicit TableBuilder(std::shared_ptr<const Schema> schema,
+                        std::int64_t expected_rows = first_capacity);
 
   [[nodiscard]] std::int64_t rows() const noexcept { return rows_; }
   // Bytes that the finished rows hold, about.
@@ -131,13 +134,13 @@ class TableBuilder {
   }
 
   template <class T>
-  void set(std::size_t column, T value) noexcept {
-    Column& c = columns_[column];
+  void set(std::size_t column, T value) {
+    Column& c = used(column);
     reinterpret_cast<T*>(c.values.data())[rows_] = value;
     mark_valid(c);
   }
-  void set_boolean(std::size_t column, bool value) noexcept {
-    Column& c = columns_[column];
+  void set_boolean(std::size_t column, bool value) {
+    Column& c = used(column);
     std::uint8_t& bits = c.values.data()[rows_ >> 3];
     const auto bit = static_cast<std::uint8_t>(1u << (rows_ & 7));
     bits = static_cast<std::uint8_t>(value ? bits | bit : bits & ~bit);
@@ -147,10 +150,14 @@ class TableBuilder {
   void set_key(std::size_t column, std::uint64_t key, const Text& text) {
     set<std::int32_t>(column, columns_[column].dictionary.index(key, text));
   }
+  // The same for a text that no key stands for.
+  void set_name(std::size_t column, std::string_view text) {
+    set<std::int32_t>(column, columns_[column].dictionary.index_of(text));
+  }
   // The bytes of a variable column; append the row's value here, then call `set_text`.
   [[nodiscard]] Buffer& text(std::size_t column) noexcept { return columns_[column].bytes; }
-  void set_text(std::size_t column) noexcept {
-    Column& c = columns_[column];
+  void set_text(std::size_t column) {
+    Column& c = used(column);
     offsets(c)[rows_ + 1] = static_cast<std::int32_t>(c.bytes.size());
     mark_valid(c);
   }
@@ -158,7 +165,11 @@ class TableBuilder {
     columns_[column].bytes.append(value.data(), value.size());
     set_text(column);
   }
-  void set_null(std::size_t column) noexcept;
+  void set_null(std::size_t column) {
+    Column& c = columns_[column];
+    if (c.null_count++ == 0) keep_validity(c);
+    if (!c.values.empty()) set_nothing(column);
+  }
 
   void end_row() noexcept { ++rows_; }
   // Takes back what was appended to the variable columns since the last `end_row`.
@@ -168,6 +179,16 @@ class TableBuilder {
   [[nodiscard]] BatchPtr finish();
 
  private:
+  // Validity is kept from a column's first null on, and values from its first value on: most columns
+  // have only one of them.
+  void keep_validity(Column& c);
+  void set_nothing(std::size_t column) noexcept;
+  void keep_values(std::size_t column);
+  [[nodiscard]] Column& used(std::size_t column) {
+    Column& c = columns_[column];
+    if (c.values.empty()) [[unlikely]] keep_values(column);
+    return c;
+  }
   [[nodiscard]] static std::int32_t* offsets(Column& c) noexcept {
     return reinterpret_cast<std::int32_t*>(c.values.data());
   }
@@ -183,6 +204,7 @@ class TableBuilder {
   std::vector<Column> columns_;
   std::int64_t rows_ = 0;
   std::int64_t capacity_ = 0;
+  std::int64_t expected_rows_;
 };
 
 }  // namespace argus

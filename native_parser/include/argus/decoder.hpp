@@ -4,12 +4,17 @@
 // message, or by `faults.add` as quarantined. What it decides may depend on the bytes only and
 // never on how they were cut into windows: when it needs to look further it consumes less and says
 // how many bytes it wants to see.
+//
+// A recording is read in segments of `segment_bytes`: a message belongs to the segment that its
+// first byte lies in, and batches end where a segment does. That is what lets several threads read
+// one recording and still make the same batches as one.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,21 +22,40 @@
 #include "argus/bytes.hpp"
 #include "argus/columns.hpp"
 #include "argus/faults.hpp"
+#include "argus/sightings.hpp"
 
 namespace argus {
 
 class Specification;
+class Catalogue;
+class Scan;
+
+#ifndef ARGUS_SEGMENT_BYTES
+#define ARGUS_SEGMENT_BYTES (2u << 20)  // the fuzz targets are built with a smaller one
+#endif
+inline constexpr std::uint64_t segment_bytes = ARGUS_SEGMENT_BYTES;
 
 struct Window {
   Bytes bytes;
   std::uint64_t offset;  // of bytes[0] in the recording
   bool last;             // nothing follows
+  std::uint64_t limit = UINT64_MAX;  // stop where no message that begins before it is left
 };
 
 struct Progress {
   std::size_t consumed;  // from the front of the window; all of it when it is the last
   std::size_t wanted;    // at least so many of the bytes that are left must be there to go on
 };
+
+// What a decoder has to remember between two messages. One that begins with the state in which
+// another stopped goes on as that one would have.
+struct DecoderState {
+  bool in_step = false;  // the last message ended just here, or the recording begins here
+  const char* reason = nullptr;  // why the bytes that follow are quarantined, if they are; static
+  std::set<std::string> tables;  // names of the tables so far
+};
+
+inline constexpr std::size_t most_undecoded_kinds = 1000;
 
 // Where decoders put what they find.
 struct Output {
@@ -41,12 +65,20 @@ struct Output {
   std::uint64_t rows = 0;
   // What was kept as raw bytes, and how often.
   std::map<std::string, std::uint64_t, std::less<>> undecoded;
+  // Where the first message begins.
+  std::uint64_t first_message = UINT64_MAX;
+  // What a scan found in one segment.
+  dlt::Sightings sightings;
 
-  void decoded(std::uint64_t bytes) noexcept {
+  void decoded(std::uint64_t offset, std::uint64_t bytes) noexcept {
+    if (rows == 0) first_message = offset;
     decoded_bytes += bytes;
     ++rows;
   }
-  void count_undecoded(std::string_view what);
+  // Kinds are bounded, whatever ids a damaged recording makes up: the rest are counted as one.
+  void count_undecoded(std::string_view what, std::uint64_t count = 1);
+  // Takes over what a later segment found.
+  void absorb(Output&& later);
 };
 
 // Batches end after so many rows or bytes, wherever the chunks ended.
@@ -57,8 +89,9 @@ class Decoder {
  public:
   virtual ~Decoder() = default;
   [[nodiscard]] virtual Progress decode(const Window& window) = 0;
-  // Hand out the rows that no batch holds yet.
-  virtual void flush() = 0;
+  // Hand out the rows that no batch holds yet; the next segment begins as the first one did.
+  virtual void end_segment() = 0;
+  [[nodiscard]] virtual DecoderState state() const = 0;
 };
 
 enum class Likeness { no, unknown, yes };
@@ -69,22 +102,31 @@ struct Recognition {
   std::size_t wanted = 0;  // bytes it must see to know, when unknown
 };
 
+// What a recording is read with; each may be null.
+struct Knowledge {
+  std::shared_ptr<const Specification> specification;
+  std::shared_ptr<const Catalogue> catalogue;
+  std::shared_ptr<const Scan> scan;  // of the same recording
+};
+
 struct DecoderSetup {
   Output* output;
-  std::shared_ptr<const Specification> specification;  // may be null
-  bool at_start;                                       // the recording's first byte is a message's
+  Knowledge knowledge;
+  DecoderState state;
 };
 
 // One entry of the registry in formats.cpp.
 struct Format {
   std::string_view name;
-  // Position of the next pattern at or after `from`, or the size of `bytes`. A pattern that only
-  // begins in the last bytes is not found: `pattern_size - 1` bytes have to be looked at again.
+  // Position of the next candidate at or after `from`, or the size of `bytes`. A candidate that
+  // only begins in the last bytes is not found: `lookahead - 1` bytes have to be looked at again.
   std::size_t (*find)(Bytes bytes, std::size_t from);
-  std::size_t pattern_size;
-  // Do these bytes, which start with the pattern, begin a message of this format?
+  std::size_t lookahead;
+  // Do these bytes, which start with a candidate, begin a message of this format?
   Recognition (*recognise)(const Window& window, bool at_start);
   std::unique_ptr<Decoder> (*make)(const DecoderSetup& setup);
+  // The first pass, for formats that need one; else null.
+  std::unique_ptr<Decoder> (*make_scan)(const DecoderSetup& setup);
 };
 
 [[nodiscard]] std::span<const Format> formats() noexcept;

@@ -1,4 +1,4 @@
-// AUTOSAR DLT version 1: headers, and the decoder that makes the table `messages` of them.
+// AUTOSAR DLT, versions 1 and 2: what a message's headers say and how its payload reads.
 // Source: AUTOSAR PRS Log and Trace Protocol; the storage and serial framings are GENIVI's.
 #pragma once
 
@@ -6,63 +6,100 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "argus/buffer.hpp"
 #include "argus/bytes.hpp"
 #include "argus/decoder.hpp"
+#include "argus/lifecycles.hpp"
 
 namespace argus::dlt {
 
 inline constexpr std::size_t pattern_size = 4;
 inline constexpr std::size_t smallest_standard_header = 4;
 
-// What stands in front of a message's standard header.
+// What stands in front of a message's standard or base header.
 enum class Framing : std::uint8_t {
-  storage,  // "DLT\x01", receiver's time and ECU id: 16 bytes
-  serial,   // "DLS\x01": 4 bytes
+  storage,          // "DLT\x01", receiver's time and ECU id: 16 bytes
+  storage_version2,  // "DLT\x02", receiver's time and an ECU id of any length: 14 bytes and more
+  serial,           // "DLS\x01": 4 bytes
+  bare,             // nothing: messages follow each other
 };
-
-[[nodiscard]] constexpr std::size_t framing_size(Framing framing) noexcept {
-  return framing == Framing::storage ? 16 : 4;
-}
 
 enum class MessageType : std::uint8_t { log = 0, app_trace = 1, network_trace = 2, control = 3 };
 
-using Id = std::array<std::uint8_t, 4>;
-
 struct Header {
   Framing framing = Framing::storage;
-  std::int64_t storage_seconds = 0;
-  std::int32_t storage_microseconds = 0;
-  Id ecu{};
-  bool big_endian = false;  // payload
+  std::uint8_t version = 1;
+  bool big_endian = false;  // payload; version 2 does not say, so its payload is tried
   std::uint8_t counter = 0;
-  std::optional<std::uint32_t> session;
-  std::optional<std::uint32_t> timestamp;  // 0.1 ms since the ECU started
-  bool extended = false;
+  bool extended = false;  // type, sub-type and number of arguments are known
   bool verbose = false;
   std::uint8_t type = 0;     // 3 bits
   std::uint8_t subtype = 0;  // 4 bits
   std::uint8_t arguments = 0;
-  Id app{};
-  Id context{};
+  bool has_app = false;  // application and context are known
+  bool segmented = false;
+  // Nanoseconds, or no_time.
+  std::int64_t storage_time = no_time;  // since 1970 UTC, the receiver's clock
+  std::int64_t ecu_time = no_time;      // since 1970 UTC, the ECU's clock (version 2)
+  std::int64_t uptime = no_time;        // since the ECU started
+  std::optional<std::uint32_t> session;
+  std::optional<std::uint32_t> message_id;  // version 2 has it in its header
+  std::optional<std::uint32_t> source_line;
+  std::optional<std::uint8_t> privacy_level;
+  // Ids as they stand in the message, their padding included; empty where there is none.
+  Bytes ecu;
+  Bytes app;
+  Bytes context;
+  Bytes source_file;
+  Bytes tags;  // count, then a length and the text of each
   std::size_t payload_offset = 0;  // from the message's first byte
   std::size_t size = 0;            // of the whole message
 
+  // As new. One by one: a compiler clears the whole with an instruction that is slow for so little.
+  void reset() noexcept {
+    framing = Framing::storage;
+    version = 1;
+    big_endian = extended = verbose = has_app = segmented = false;
+    counter = type = subtype = arguments = 0;
+    storage_time = ecu_time = uptime = no_time;
+    session.reset();
+    message_id.reset();
+    source_line.reset();
+    privacy_level.reset();
+    ecu = app = context = source_file = tags = Bytes{};
+    payload_offset = size = 0;
+  }
   [[nodiscard]] bool is_control() const noexcept {
     return extended && type == static_cast<std::uint8_t>(MessageType::control);
   }
+  [[nodiscard]] bool is_non_verbose() const noexcept { return !verbose && !is_control(); }
 };
 
-[[nodiscard]] std::optional<Framing> framing_at(Bytes bytes) noexcept;
+// The framing whose pattern is at the front; none where there is no pattern.
+[[nodiscard]] inline std::optional<Framing> framing_at(Bytes bytes) noexcept {
+  if (bytes.size() < pattern_size || bytes[0] != 'D' || bytes[1] != 'L') return {};
+  if (bytes[2] == 'T' && bytes[3] == 1) return Framing::storage;
+  if (bytes[2] == 'T' && bytes[3] == 2) return Framing::storage_version2;
+  if (bytes[2] == 'S' && (bytes[3] == 1 || bytes[3] == 2)) return Framing::serial;
+  return {};
+}
 [[nodiscard]] std::size_t find_pattern(Bytes bytes, std::size_t from) noexcept;
 
 enum class HeaderState : std::uint8_t { complete, more_bytes, bad_version, bad_length };
 
-// Read the headers of a message whose pattern is at the front. `wanted` says how many bytes are
-// needed when they are not all there.
-[[nodiscard]] HeaderState read_header(Bytes bytes, Header& header, std::size_t& wanted) noexcept;
+// Read the headers of a message at the front, of the framing that its pattern says and bare where
+// there is no pattern. `wanted` says how many bytes are needed when they are not all there. The
+// byte order of version 2 shows in what follows the message, so it may be asked for as well, unless
+// these bytes are the `last`.
+[[nodiscard]] HeaderState read_header(Bytes bytes, bool last, Header& header,
+                                      std::size_t& wanted) noexcept;
+
+// An id without its padding.
+[[nodiscard]] Bytes trimmed(Bytes id) noexcept;
+[[nodiscard]] std::string id_text(Bytes id);
 
 // How well a payload fits between its header and its end.
 enum class Fit : std::uint8_t {
@@ -84,8 +121,11 @@ enum Note : std::uint32_t {
   note_trailing_bytes = 1u << 7,
   note_short_control = 1u << 8,
   note_short_message_id = 1u << 9,
+  note_segmented = 1u << 10,
+  note_catalogue_lacks = 1u << 11,
+  note_catalogue_differs = 1u << 12,
 };
-inline constexpr std::uint32_t note_kinds = 10;
+inline constexpr std::uint32_t note_kinds = 13;
 [[nodiscard]] std::string_view note_text(std::uint32_t bit) noexcept;
 
 struct Rendered {
@@ -102,8 +142,18 @@ struct Rendered {
 [[nodiscard]] Rendered render_arguments(Bytes payload, unsigned count, bool big_endian,
                                         Buffer& text);
 
+// What `render_arguments` says of the same payload, without rendering it.
+[[nodiscard]] Rendered measure_arguments(Bytes payload, unsigned count, bool big_endian) noexcept;
+
+// How the payload of a whole message fits. Sets the header's byte order where its version leaves it
+// open: little-endian, as the known writers do, unless only big-endian fits.
+[[nodiscard]] Rendered measure_payload(Bytes message, Header& header) noexcept;
+
 // Append a control message's service, status and parameters to `text`.
 [[nodiscard]] Rendered render_control(Bytes payload, const Header& header, Buffer& text);
+
+// The software version that a control message answers, without end marks; empty for others.
+[[nodiscard]] Bytes software_version_of(Bytes payload, const Header& header) noexcept;
 
 // What `Output::undecoded` calls messages that only a catalogue could decode.
 inline constexpr std::string_view non_verbose_kind = "non-verbose message without a catalogue";
@@ -111,7 +161,10 @@ inline constexpr std::string_view non_verbose_kind = "non-verbose message withou
 // Name of a control service, or an empty view.
 [[nodiscard]] std::string_view service_name(std::uint32_t id) noexcept;
 
+// Of the registry of formats.
+[[nodiscard]] std::size_t find_candidate(Bytes bytes, std::size_t from) noexcept;
 [[nodiscard]] Recognition recognise(const Window& window, bool at_start);
 [[nodiscard]] std::unique_ptr<Decoder> make_decoder(const DecoderSetup& setup);
+[[nodiscard]] std::unique_ptr<Decoder> make_scan(const DecoderSetup& setup);
 
 }  // namespace argus::dlt

@@ -18,6 +18,7 @@ class FaultLedger {
  public:
   void add(std::uint64_t offset, std::uint64_t length, std::string_view reason) {
     if (length == 0) return;
+    if (count_ == 0) first_ = {offset, length, std::string(reason)};
     bytes_ += length;
     if (!faults_.empty() && faults_.back().reason == reason &&
         faults_.back().offset + faults_.back().length == offset) {
@@ -28,6 +29,22 @@ class FaultLedger {
     faults_.push_back({offset, length, std::string(reason)});
   }
 
+  // Forgets what lies before `offset`, where a stretch ends.
+  void drop_before(std::uint64_t offset) {
+    while (!faults_.empty() && faults_.front().offset < offset) {
+      bytes_ -= faults_.front().length;
+      --count_;
+      faults_.erase(faults_.begin());
+    }
+  }
+  // Takes over what came later.
+  void absorb(FaultLedger&& later) {
+    for (const Fault& fault : later.faults_) add(fault.offset, fault.length, fault.reason);
+    later = {};
+  }
+
+  // The first one ever; of its length only what was known at once.
+  [[nodiscard]] const Fault& first() const noexcept { return first_; }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
   [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
 
@@ -45,6 +62,7 @@ class FaultLedger {
 
  private:
   std::vector<Fault> faults_;
+  Fault first_{};
   std::uint64_t bytes_ = 0;
   std::uint64_t count_ = 0;
 };

@@ -24,7 +24,7 @@ struct Envelope {
   std::optional<std::int64_t> sent;
   std::optional<std::int64_t> received;
   std::optional<std::int64_t> sample_time;
-  bool has_payload = false;
+  std::uint32_t newest_field = 0;  // the highest number of a field
   bool has_unknown_fields = false;
 };
 

@@ -1,0 +1,229 @@
+#include "dlt_judge.hpp"
+
+namespace argus::dlt {
+namespace {
+
+// So many patterns inside a message are looked at, and so many messages behind one of them: more
+// tell nothing new, and no recording can make the search long.
+constexpr int most_inner = 16;
+constexpr int longest_chain = 64;
+
+// Printable ASCII, then nothing but padding.
+[[nodiscard]] bool is_printable(Bytes id) noexcept {
+  const Bytes text = trimmed(id);
+  return std::all_of(text.begin(), text.end(),
+                     [](std::uint8_t c) { return c >= 0x20 && c < 0x7F; }) &&
+         std::all_of(id.begin() + static_cast<std::ptrdiff_t>(text.size()), id.end(),
+                     [](std::uint8_t c) { return c == 0; });
+}
+
+[[nodiscard]] bool is_known_kind(const Header& header) noexcept {
+  static constexpr std::uint8_t most[] = {6, 5, 6, 3};
+  return header.type < std::size(most) && header.subtype >= 1 &&
+         header.subtype <= most[header.type];
+}
+
+// Could a bare header begin with these four bytes? Version 1, or version 2 in either byte order.
+[[nodiscard]] bool may_be_bare(const std::uint8_t* at) noexcept {
+  return at[0] >> 5 == 1 || (at[0] >> 5 == 2 && (at[1] & 0xF0) == 0 && at[2] == 0 && at[3] == 0) ||
+         (at[3] >> 5 == 2 && (at[2] & 0xF0) == 0 && at[1] == 0 && at[0] == 0);
+}
+
+// Looks at the patterns that begin from `from` to `end`, and beyond for what follows.
+[[nodiscard]] Look find_message_within(Bytes bytes, std::size_t from, std::size_t end, bool last,
+                                       std::size_t& wanted) noexcept {
+  const Bytes searched = bytes.first(std::min(bytes.size(), end + pattern_size - 1));
+  std::size_t inner = from;
+  for (int tried = 0; tried < most_inner; ++tried, inner += pattern_size) {
+    inner = find_pattern(searched, inner);
+    if (inner >= end) return Look::no;
+    if (const Look look = message_at(bytes, inner, last, wanted); look != Look::no) return look;
+  }
+  return Look::no;
+}
+
+}  // namespace
+
+Look looks_bare(Bytes bytes, bool last, Header& header, std::size_t& wanted) noexcept {
+  wanted = smallest_standard_header;
+  if (bytes.size() < wanted) return last ? Look::no : Look::more_bytes;
+  if (!may_be_bare(bytes.data()) || framing_at(bytes)) return Look::no;
+  switch (read_header(bytes, last, header, wanted)) {
+    case HeaderState::complete:
+      break;
+    case HeaderState::more_bytes:
+      return last ? Look::no : Look::more_bytes;
+    default:
+      return Look::no;
+  }
+  // Without any id there is nothing to tell it from noise.
+  if (header.ecu.empty() && !header.has_app) return Look::no;
+  if (header.extended && !is_known_kind(header)) return Look::no;
+  const bool printable =
+      is_printable(header.ecu) && is_printable(header.app) && is_printable(header.context);
+  return printable ? Look::yes : Look::no;
+}
+
+Look bare_chain(Bytes bytes, bool last, int length, std::size_t& wanted) noexcept {
+  std::size_t at = 0;
+  for (int seen = 0; seen < length; ++seen) {
+    const Bytes rest = bytes.subspan(at);
+    if (seen > 0 && ((rest.empty() && last) || framing_at(rest))) return Look::yes;
+    Header header;
+    const Look look = looks_bare(rest, last, header, wanted);
+    wanted += at;
+    if (look != Look::yes) return look;
+    at += header.size;
+    if (at > bytes.size()) {
+      wanted = at;
+      return last ? Look::no : Look::more_bytes;
+    }
+  }
+  return Look::yes;
+}
+
+Look holds_chain(Bytes bytes, std::size_t end, bool last, std::size_t& wanted) noexcept {
+  std::size_t inner = pattern_size;
+  for (int tried = 0; tried < most_inner; ++tried, inner += pattern_size) {
+    inner = find_pattern(bytes.first(end), inner);
+    if (inner == end) return Look::no;
+    std::size_t at = inner;
+    for (int length = 0; at < end && framing_at(bytes.subspan(at)); ++length) {
+      if (length == longest_chain) return Look::yes;
+      Header header;
+      const HeaderState state = read_header(bytes.subspan(at), last, header, wanted);
+      wanted += at;
+      if (state == HeaderState::more_bytes && !last) return Look::more_bytes;
+      if (state != HeaderState::complete) break;
+      at += header.size;
+    }
+    if (at == end) return Look::yes;
+    if (at < end) continue;
+    wanted = at + pattern_size;
+    if (bytes.size() < wanted && !last) return Look::more_bytes;
+    if (at == bytes.size() || (at < bytes.size() && framing_at(bytes.subspan(at)))) {
+      return Look::yes;
+    }
+  }
+  return Look::no;
+}
+
+Look holds_bare_chain(Bytes bytes, std::size_t from, std::size_t end, bool last,
+                      std::size_t& wanted) noexcept {
+  int tried = 0;
+  for (std::size_t inner = from; inner + pattern_size <= end && tried < most_inner; ++inner) {
+    if (!may_be_bare(bytes.data() + inner)) continue;
+    std::size_t at = inner;
+    Look look = Look::yes;
+    for (int length = 0; at < end && look == Look::yes; ++length) {
+      if (length == longest_chain) return Look::yes;
+      Header header;
+      look = looks_bare(bytes.subspan(at), last, header, wanted);
+      wanted += at;
+      at += look == Look::yes ? header.size : 0;
+    }
+    if (look == Look::more_bytes) return look;
+    if (at != inner) ++tried;
+    if (at == end) return Look::yes;
+    if (at < end) continue;
+    wanted = at + pattern_size;
+    if (bytes.size() < at && last) continue;
+    if (bytes.size() < wanted && !last) return Look::more_bytes;
+    Header header;
+    const Bytes after = bytes.subspan(at);
+    if (after.empty() || framing_at(after)) return Look::yes;
+    look = looks_bare(after, last, header, wanted);
+    wanted += at;
+    if (look != Look::no) return look;
+  }
+  return Look::no;
+}
+
+Look message_at(Bytes bytes, std::size_t at, bool last, std::size_t& wanted) noexcept {
+  const Bytes rest = bytes.subspan(at);
+  if (!framing_at(rest)) return Look::no;
+  Header header;
+  const HeaderState state = read_header(rest, last, header, wanted);
+  wanted += at;
+  if (state == HeaderState::more_bytes && !last) return Look::more_bytes;
+  if (state != HeaderState::complete) return Look::no;
+  wanted = at + header.size + pattern_size;
+  if (bytes.size() < wanted && !last) return Look::more_bytes;
+  const bool followed = rest.size() == header.size ||
+                        (rest.size() > header.size && framing_at(rest.subspan(header.size)));
+  return followed ? Look::yes : Look::no;
+}
+
+Look ecu_id_holds_message(Bytes bytes, const Header& header, bool last,
+                          std::size_t& wanted) noexcept {
+  constexpr std::size_t offset = 12;
+  constexpr std::size_t offset2 = 14;
+  if (header.framing == Framing::storage) {
+    return bytes[offset] == 'D' ? message_at(bytes, offset, last, wanted) : Look::no;
+  }
+  if (header.framing != Framing::storage_version2) return Look::no;
+  return find_message_within(bytes, offset2, offset2 + bytes[offset2 - 1], last, wanted);
+}
+
+Look find_inner_message(Bytes bytes, std::size_t end, bool last, std::size_t& wanted) noexcept {
+  return find_message_within(bytes, pattern_size, end, last, wanted);
+}
+
+Found next_candidate(Bytes bytes, std::size_t from, bool in_step, bool last) noexcept {
+  const auto waiting = [last](std::size_t position, std::size_t size) {
+    return Found{last ? size : position, false, Candidate::framed, pattern_size};
+  };
+  const std::size_t size = bytes.size();
+  if (size - from < pattern_size) return waiting(from, size);
+  if (framing_at(bytes.subspan(from))) return {from, true, Candidate::framed};
+  if (in_step) return {from, true, Candidate::in_step};
+  for (std::size_t at = from; at + pattern_size <= size; ++at) {
+    const std::uint8_t* const here = bytes.data() + at;
+    if (*here == 'D' && framing_at(bytes.subspan(at))) return {at, true, Candidate::framed};
+    if (may_be_bare(here)) return {at, true, Candidate::searched};
+  }
+  return waiting(size - (pattern_size - 1), size);
+}
+
+std::size_t find_candidate(Bytes bytes, std::size_t from) noexcept {
+  const Found found = next_candidate(bytes, from, false, false);
+  return found.candidate ? found.position : bytes.size();
+}
+
+Recognition recognise(const Window& window, bool at_start) {
+  Header header;
+  std::size_t wanted = 0;
+  if (framing_at(window.bytes)) {
+    switch (read_header(window.bytes, window.last, header, wanted)) {
+      case HeaderState::complete:
+        return {Likeness::yes};
+      case HeaderState::more_bytes:
+        // A recording that ends inside its first header is still one of DLT.
+        return window.last ? Recognition{Likeness::yes} : Recognition{Likeness::unknown, wanted};
+      default:
+        return {Likeness::no};
+    }
+  }
+  // At the start a message that fills itself exactly is evidence enough, whatever follows it.
+  bool exact = false;
+  const auto measure = [&exact](Bytes message, Header& h) {
+    const Rendered fits = measure_payload(message, h);
+    exact = fits.fit == Fit::exact && h.arguments > 0;
+    return fits.fit;
+  };
+  Judgement judged = judge_bare(window.bytes, window.last, at_start, header, measure);
+  if (at_start && judged.belief == Belief::believed && !exact) {
+    judged = judge_bare(window.bytes, window.last, false, header, measure);
+  }
+  switch (judged.belief) {
+    case Belief::believed:
+      return {Likeness::yes};
+    case Belief::undecided:
+      return {Likeness::unknown, judged.wanted};
+    case Belief::rejected:
+      break;
+  }
+  return {Likeness::no};
+}
+
+}  // namespace argus::dlt
