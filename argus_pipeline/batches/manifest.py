@@ -17,12 +17,30 @@ SCHEMA: Final = 1
 PRIORITIES: Final = ("P0", "P1", "P2")
 DEFAULT_PRIORITY: Final = "P1"
 SPECIFICATION_SUFFIX: Final = ".odvd"
+CATALOGUE_SUFFIXES: Final = (".fibex", ".xml")
+NO_RECORDINGS: Final = f"{SPECIFICATION_SUFFIX}, {' or '.join(CATALOGUE_SUFFIXES)}"
+"""What files end in that are read beside recordings, for messages."""
 # A manifest of 100,000 files is about 16 MB; more is somebody else's file.
 MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
 # What a signed 64-bit column holds; no store takes objects of that size.
 MAX_FILE_BYTES: Final = 2**63 - 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HINT = "Mend the manifest and put it again: a manifest with other bytes is looked at anew"
+
+
+def is_specification_name(name: str) -> bool:
+    """Whether a file of this name is an `.odvd` message specification."""
+    return name.endswith(SPECIFICATION_SUFFIX)
+
+
+def is_catalogue_name(name: str) -> bool:
+    """Whether a file of this name is a FIBEX catalogue."""
+    return name.lower().endswith(CATALOGUE_SUFFIXES)
+
+
+def is_recording_name(name: str) -> bool:
+    """Whether a file of this name is a recording, whose format its bytes tell."""
+    return not (is_specification_name(name) or is_catalogue_name(name))
 
 
 class BadManifest(BadInput):
@@ -40,7 +58,17 @@ class BatchFile:
     @property
     def is_specification(self) -> bool:
         """Whether this is an `.odvd` message specification and not a recording."""
-        return self.name.endswith(SPECIFICATION_SUFFIX)
+        return is_specification_name(self.name)
+
+    @property
+    def is_catalogue(self) -> bool:
+        """Whether this is a FIBEX catalogue and not a recording."""
+        return is_catalogue_name(self.name)
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether this is neither of them."""
+        return is_recording_name(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +90,17 @@ class Manifest:
     @property
     def recordings(self) -> tuple[BatchFile, ...]:
         """The files that are recordings, in the manifest's order."""
-        return tuple(f for f in self.files if not f.is_specification)
+        return tuple(f for f in self.files if f.is_recording)
 
     @property
     def specifications(self) -> tuple[BatchFile, ...]:
         """The `.odvd` files that this batch brings along."""
         return tuple(f for f in self.files if f.is_specification)
+
+    @property
+    def catalogues(self) -> tuple[BatchFile, ...]:
+        """The FIBEX catalogues that this batch brings along."""
+        return tuple(f for f in self.files if f.is_catalogue)
 
     def to_json(self) -> bytes:
         """The manifest as UTF-8 JSON, the same bytes for the same manifest."""
@@ -196,10 +229,8 @@ def _files(content: Mapping[str, Any], key: str) -> tuple[BatchFile, ...]:
         if file.name in seen:
             raise _bad(key, f"names the file {file.name!r} twice", "every name once")
         seen.add(file.name)
-    if all(file.is_specification for file in files):
-        raise _bad(
-            key, "names no recording", f"at least one file that is not {SPECIFICATION_SUFFIX}"
-        )
+    if not any(file.is_recording for file in files):
+        raise _bad(key, "names no recording", f"at least one file that is not {NO_RECORDINGS}")
     return files
 
 

@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from argus_pipeline import __version__
-from argus_pipeline.cli import demo, knowledge, parse, report, simulate, stack, status, upload
+from argus_pipeline.cli import (
+    demo,
+    inspect,
+    knowledge,
+    parse,
+    report,
+    simulate,
+    stack,
+    status,
+    upload,
+)
 from argus_pipeline.errors import ArgusError
 
 app = typer.Typer(
@@ -21,6 +31,7 @@ app = typer.Typer(
 )
 
 app.command(rich_help_panel="Work with recordings")(parse.parse)
+app.command(rich_help_panel="Work with recordings")(inspect.inspect)
 app.command(rich_help_panel="Work with recordings")(simulate.simulate)
 app.command(rich_help_panel="Work with recordings")(upload.upload)
 app.command(rich_help_panel="Read what came of them")(status.status)

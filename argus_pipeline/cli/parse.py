@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from argus_pipeline.cli.progress import progress_bar, total_size
 
 if TYPE_CHECKING:
     from argus_pipeline.recordings.local import LocalResult
@@ -26,7 +27,8 @@ def parse(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="Recordings, or folders of them. An .odvd among them is used as with --odvd.",
+            help="Recordings, or folders of them; - is standard input. An .odvd among them is used"
+            " as with --odvd, an .xml or .fibex as with --fibex.",
             show_default=False,
         ),
     ],
@@ -40,6 +42,13 @@ def parse(
             help="Message specification of .rec recordings; where two differ, the first wins.",
         ),
     ] = None,
+    fibex: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--fibex",
+            help="FIBEX catalogue of non-verbose DLT messages; where two differ, the first wins.",
+        ),
+    ] = None,
     formats: Annotated[
         str, typer.Option("--format", help="csv, parquet, or both with a comma between.")
     ] = "csv,parquet",
@@ -48,15 +57,20 @@ def parse(
     ] = ",",
     line_end: Annotated[str, typer.Option(help="End of the CSV's lines: crlf or lf.")] = "crlf",
     jobs: Annotated[
-        int, typer.Option("--jobs", "-j", help="Recordings at once; 0: one for each core.", min=0)
+        int, typer.Option("--jobs", "-j", help="Threads in all; 0: one for each core.", min=0)
     ] = 0,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first byte that cannot be decoded.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Turn binary recordings into tables; needs no store, no database and no running stack.
 
-    The format is told by the bytes: AUTOSAR DLT or .rec. Writes `OUT/<recording>/<table>.csv` and
-    .parquet, recording.json (what came out) and, where something was wrong, quarantine.json (every
-    fault with its offset, length and reason). A second recording of the same name gets -2 added.
+    The format is told by the bytes: AUTOSAR DLT or .rec, plain or compressed with gzip or zstd. A
+    DLT recording gives the tables messages, lifecycles and sources. Writes
+    `OUT/<recording>/<table>.csv` and .parquet, recording.json (what came out) and, where something
+    was wrong, quarantine.json (every fault with its offset, length and reason). A second recording
+    of the same name gets -2 added.
 
     Exit status: 0 all was decoded, 3 something was quarantined or kept raw, 1 it failed, 2 it was
     called wrongly.
@@ -76,8 +90,12 @@ def parse(
     from argus_pipeline.recordings.tables import CsvStyle
 
     inputs = find_inputs(files, leave_out=out)
-    specifications = specification_files([*(odvd or ()), *inputs.specifications])
-    with _progress_bar(inputs.recordings) as progress:
+    specifications = specification_files(
+        [*(odvd or ()), *inputs.specifications], [*(fibex or ()), *inputs.catalogues]
+    )
+    count = len(inputs.recordings)
+    title = f"parsing {count:,} recordings" if count > 1 else f"parsing {inputs.recordings[0].name}"
+    with progress_bar(title, total_size(inputs.recordings)) as progress:
         results = parse_files(
             inputs.recordings,
             out,
@@ -85,6 +103,7 @@ def parse(
             formats=chosen,
             style=CsvStyle(delimiter.replace("\\t", "\t"), _LINE_ENDS[line_end]),
             jobs=jobs or os.cpu_count() or 1,
+            strict=strict,
             progress=progress,
         )
     if as_json:
@@ -100,27 +119,6 @@ def _chosen_formats(formats: str) -> list[str]:
     if not chosen or not set(chosen) <= {"csv", "parquet"}:
         raise typer.BadParameter("expected csv, parquet or csv,parquet", param_hint="--format")
     return chosen
-
-
-@contextmanager
-def _progress_bar(recordings: Sequence[Path]) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr when that is a terminal; its callback may be called by several threads."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-    )
-    with Progress(
-        *columns, console=console, disable=not console.is_terminal, transient=True
-    ) as bar:
-        total = sum(path.stat().st_size for path in recordings)
-        task = bar.add_task(f"parsing {len(recordings)} recordings", total=total)
-        yield lambda count: bar.advance(task, count)
 
 
 def _print_summary(results: Sequence[LocalResult]) -> None:

@@ -1,4 +1,4 @@
-"""One recording through the native parser: a stream of bytes in, files of tables out.
+"""One recording through its decoder: a file in, files of tables out.
 
 Bad data never raises: it ends in a result that says what was wrong, where, what was expected and
 what to do. Memory stays bounded whatever the recording's size.
@@ -10,42 +10,50 @@ import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import argus_native
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from argus_pipeline.errors import BadInput
+from argus_pipeline.recordings.cancellation import Cancellation
 from argus_pipeline.recordings.quarantine import FaultLog
+from argus_pipeline.recordings.reading import PARSER_VERSION, Reading, open_reading
 from argus_pipeline.recordings.result import Fault, Status
+from argus_pipeline.recordings.source import CancelledError, Source
 from argus_pipeline.recordings.specifications import Specifications
-from argus_pipeline.recordings.tables import FORMATS, CsvStyle, TableFiles, WrittenTable
-
-PARSER_VERSION: Final = argus_native.__version__
-CHUNK_BYTES: Final = 1024 * 1024
-NON_VERBOSE: Final = "non-verbose message without a catalogue"
-"""Kind of raw bytes that is no defect: everything but the payload of such a message is decoded."""
-
-_NAMED_KINDS: Final = 10
-_QUARANTINE_NAME: Final = "quarantine.json"
-_REC: Final = "rec"
-_EXPECTED: Final = "an AUTOSAR DLT recording or a .rec recording"
-_NO_SPECIFICATION_HINT: Final = (
-    "Add the .odvd that the recording was made with to the batch or to schemas/ "
-    "(`argus parse --odvd`), and parse again"
+from argus_pipeline.recordings.tables import (
+    CSV,
+    FORMATS,
+    LIFECYCLES,
+    SOURCES,
+    CsvStyle,
+    TableBatch,
+    TableFiles,
+    WrittenTable,
 )
+from argus_pipeline.recordings.verdict import status_of, warnings_of, why_unreadable
+
+_QUARANTINE_NAME: Final = "quarantine.json"
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedRecording:
     """What one recording gave: counts in bytes, messages and faults, and the files written.
 
-    `kept_raw` counts what was kept as raw bytes, by kind. `quarantine` is the file that lists all
-    faults; there is none where nothing was wrong.
+    `size` and all offsets count in the decompressed recording, `stored_size` and `unread_bytes`
+    (what a torn compressed stream left out) in the recording as it was given. `kept_raw` counts
+    what was kept as raw bytes, by kind. `quarantine` is the file that lists all faults; there is
+    none where nothing was wrong.
     """
 
     format: str | None
     status: Status
     size: int
+    stored_size: int
+    compression: str | None
+    unread_bytes: int
     rows: int
     decoded_bytes: int
     quarantined_bytes: int
@@ -54,82 +62,139 @@ class ParsedRecording:
     kept_raw: Mapping[str, int]
     warnings: tuple[str, ...]
     error: str | None
+    lifecycles: int
+    lost_messages: int
     tables: tuple[WrittenTable, ...]
     quarantine: Path | None
 
 
 def parse_recording(
-    stream: IO[bytes],
+    source: Source,
     folder: Path,
     *,
     name: str,
     specifications: Specifications | None = None,
     formats: Collection[str] = FORMATS,
     style: CsvStyle | None = None,
+    threads: int = 1,
+    strict: bool = False,
     progress: Callable[[int], None] | None = None,
+    cancellation: Cancellation | None = None,
 ) -> ParsedRecording:
     """Parse a recording into files `<table>.csv`, `<table>.parquet` and `quarantine.json`.
 
     Args:
-        stream: the recording's bytes, read in blocks from where it stands to its end.
+        source: the recording.
         folder: an existing folder for the files; those of the same names are replaced.
         name: the recording's name, for messages.
-        specifications: what `.rec` messages are read with.
+        specifications: what it is read with.
         formats: `csv`, `parquet` or both.
         style: delimiter and line end of the CSV.
-        progress: called with the number of bytes after each block.
+        threads: that read this one recording.
+        strict: stop at the first byte that cannot be decoded.
+        progress: called now and then with a number of bytes; they add up to the stored size.
+        cancellation: ends it early.
+
+    Raises:
+        BadInput: something cannot be decoded, with `strict`.
+        CancelledError: it was cancelled.
     """
-    specification = specifications.specification if specifications else None
-    parser = argus_native.Parser(specification=specification)
+    style = style or CsvStyle()
+    cancellation = cancellation or Cancellation()
+    reading, notes = open_reading(
+        source, specifications, threads=threads, csv=CSV in formats, style=style
+    )
     tables = TableFiles(folder, formats=formats, style=style)
+    facts = _DltFacts()
     with tempfile.TemporaryDirectory(prefix="argus-faults-") as scratch:
         faults = FaultLog(Path(scratch) / "faults")
 
-        def collect() -> None:
-            for batch in parser.take():
-                tables.append(batch)
-            for offset, length, reason in parser.take_faults():
+        def take_faults() -> None:
+            for offset, length, reason in reading.take_faults():
+                if strict:
+                    raise _strict(name, offset, reason)
                 faults.add(Fault(offset, length, reason))
 
-        while block := stream.read(CHUNK_BYTES):
-            parser.feed(block)
-            collect()
-            if progress:
-                progress(len(block))
-        parser.finish()
-        collect()
-        return _conclude(parser, tables.close(), faults, folder, name, specifications)
+        reported = 0
+        cancel = getattr(reading, "cancel", None) or (lambda: None)
+        with cancellation.calling(cancel):
+            for batch in reading:
+                facts.add(batch)
+                tables.append(batch)
+                take_faults()
+                if cancellation():
+                    break
+                if progress and isinstance(reading, argus_native.Reader):
+                    done = source.stored_size * reading.bytes_done // max(reading.bytes_to_do, 1)
+                    progress(done - reported)
+                    reported = done
+        if cancellation():
+            raise CancelledError
+        take_faults()
+        if progress:
+            progress(source.stored_size - reported)
+        return _conclude(
+            reading, source, tables.close(), faults, folder, name, specifications, facts, notes
+        )
 
 
-def status_of(*, rows: int, quarantined_bytes: int, kept_raw: Mapping[str, int]) -> Status:
-    """How a recording ended, from what the parser counted."""
-    if rows == 0:
-        return Status.QUARANTINED
-    defective = quarantined_bytes > 0 or any(kind != NON_VERBOSE for kind in kept_raw)
-    return Status.PARTIAL if defective else Status.PARSED
+class _DltFacts:
+    """What the small tables of a DLT recording say, for its result."""
+
+    def __init__(self) -> None:
+        self.lifecycles = 0
+        self.lost_messages = 0
+
+    def add(self, batch: TableBatch) -> None:
+        if batch.table == LIFECYCLES:
+            self.lifecycles += batch.rows
+        elif batch.table == SOURCES:
+            lost = pa.record_batch(batch).column("lost")
+            self.lost_messages += pc.sum(lost).as_py() or 0
+
+
+def _strict(name: str, offset: int, reason: str) -> BadInput:
+    return BadInput(
+        reason,
+        where=f"{name}, byte {offset}",
+        expected="a recording without damage, as --strict asks",
+        hint="Without --strict the damaged bytes are quarantined and the rest is parsed",
+    )
 
 
 def _conclude(
-    parser: argus_native.Parser,
+    parser: Reading,
+    source: Source,
     tables: tuple[WrittenTable, ...],
     faults: FaultLog,
     folder: Path,
     name: str,
     specifications: Specifications | None,
+    facts: _DltFacts,
+    notes: tuple[str, ...],
 ) -> ParsedRecording:
     kept_raw = parser.undecoded
     status = status_of(
         rows=parser.rows, quarantined_bytes=parser.quarantined_bytes, kept_raw=kept_raw
     )
-    error = _error(parser, faults, name) if status is Status.QUARANTINED else None
-    warnings = _warnings(parser, faults, specifications)
+    if source.problem is not None and status is Status.PARSED:
+        status = Status.PARTIAL
+    error = None
+    if status is Status.QUARANTINED:
+        error = why_unreadable(parser, source, faults.first, name)
+    warnings = (*notes, *warnings_of(parser, source, faults, specifications, facts.lost_messages))
+    unread = source.problem.length if source.problem else 0
     target = folder / _QUARANTINE_NAME
     target.unlink(missing_ok=True)
     quarantine = None
     if status is not Status.PARSED:
-        facts = {
+        record = {
             "recording": name,
             "size": parser.bytes_in,
+            "stored_size": source.stored_size,
+            "compression": source.compression,
+            "offsets_in": source.offsets_in,
+            "unread_bytes": unread,
             "format": parser.format,
             "status": str(status),
             "parser_version": PARSER_VERSION,
@@ -140,12 +205,15 @@ def _conclude(
             "warnings": list(warnings),
             "kept_raw": kept_raw,
         }
-        quarantine = faults.write_record(target, facts)
+        quarantine = faults.write_record(target, record)
     faults.close()
     return ParsedRecording(
         format=parser.format,
         status=status,
         size=parser.bytes_in,
+        stored_size=source.stored_size,
+        compression=source.compression,
+        unread_bytes=unread,
         rows=parser.rows,
         decoded_bytes=parser.decoded_bytes,
         quarantined_bytes=parser.quarantined_bytes,
@@ -154,65 +222,8 @@ def _conclude(
         kept_raw=kept_raw,
         warnings=warnings,
         error=error,
+        lifecycles=facts.lifecycles,
+        lost_messages=facts.lost_messages,
         tables=tables,
         quarantine=quarantine,
     )
-
-
-def _error(parser: argus_native.Parser, faults: FaultLog, name: str) -> str:
-    """Why nothing could be decoded, as text for a person."""
-    if parser.bytes_in == 0:
-        return str(
-            BadInput(
-                "the recording is empty",
-                where=name,
-                expected="at least one message",
-                hint="Look at the logger that wrote it: nothing was recorded or it was cut off",
-            )
-        )
-    first = faults.first[0]
-    if parser.format is None:
-        return str(
-            BadInput(
-                first.reason,
-                where=name,
-                expected=_EXPECTED,
-                hint="Take it out of the upload, or convert it to one of these formats",
-            )
-        )
-    return str(
-        BadInput(
-            f"not one whole message: {first.reason}",
-            where=f"{name}, byte {first.offset}",
-            expected=f"at least one complete {parser.format} message",
-            hint="The recording is damaged or was cut off; record or upload it again",
-        )
-    )
-
-
-def _warnings(
-    parser: argus_native.Parser, faults: FaultLog, specifications: Specifications | None
-) -> tuple[str, ...]:
-    warnings: list[str] = []
-    if parser.rows and faults.count:
-        first = faults.first[0]
-        more = f", and {faults.count - 1:,} more" if faults.count > 1 else ""
-        warnings.append(
-            f"{parser.quarantined_bytes:,} of {parser.bytes_in:,} bytes could not be decoded: "
-            f"{first.reason} (byte {first.offset}, {first.length:,} bytes){more}"
-        )
-    kinds = sorted(parser.undecoded.items(), key=lambda kind: (-kind[1], kind[0]))
-    warnings += (f"kept raw: {count:,} × {kind}" for kind, count in kinds[:_NAMED_KINDS])
-    if len(kinds) > _NAMED_KINDS:
-        rest = sum(count for _, count in kinds[_NAMED_KINDS:])
-        warnings.append(f"kept raw: {rest:,} messages of {len(kinds) - _NAMED_KINDS:,} more kinds")
-    if parser.format == _REC:
-        warnings += specifications.warnings if specifications else ()
-        if specifications is None or specifications.specification is None:
-            warnings.append(f"no message specification was given. {_NO_SPECIFICATION_HINT}")
-        elif any("without a specification" in kind for kind in parser.undecoded):
-            warnings.append(
-                f"the specifications {', '.join(specifications.sources)} lack some messages. "
-                f"{_NO_SPECIFICATION_HINT}"
-            )
-    return tuple(warnings)

@@ -14,8 +14,11 @@ from typing import IO, cast
 
 from argus_pipeline.batches.manifest import BatchFile
 from argus_pipeline.errors import ArgusError, Unavailable
-from argus_pipeline.recordings.decoding import PARSER_VERSION, ParsedRecording, parse_recording
+from argus_pipeline.recordings.decoders import decoder_versions
+from argus_pipeline.recordings.decoding import ParsedRecording, parse_recording
+from argus_pipeline.recordings.reading import PARSER_VERSION
 from argus_pipeline.recordings.result import RecordingResult, Status, TableOutput
+from argus_pipeline.recordings.source import open_source
 from argus_pipeline.recordings.specifications import Specifications, load_specifications
 from argus_pipeline.recordings.tables import CSV, PARQUET, WrittenTable
 from argus_pipeline.storage import keys
@@ -32,14 +35,17 @@ __all__ = [
 ]
 
 
-def input_hash(sha256: str, specifications: Specifications) -> str:
+def input_hash(sha256: str, specifications: Specifications, recording_format: str | None) -> str:
     """Hash (hex) of all that a recording's tables depend on, but for the parser itself.
 
     Args:
         sha256: of the recording's bytes, in hex.
-        specifications: what it is read with.
+        specifications: what recordings are read with.
+        recording_format: of this one, as its bytes tell it: it decides which of them count.
     """
-    return hashlib.sha256(f"{sha256}\n{specifications.digest}\n".encode()).hexdigest()
+    digest = specifications.digest(recording_format)
+    decoders = decoder_versions(recording_format)
+    return hashlib.sha256(f"{sha256}\n{digest}\n{decoders}\n".encode()).hexdigest()
 
 
 def parse_to_bucket(
@@ -48,6 +54,7 @@ def parse_to_bucket(
     file: BatchFile,
     source_key: str,
     specifications: Specifications,
+    threads: int = 1,
 ) -> RecordingResult:
     """Parse one recording, or return the result of before where it still holds.
 
@@ -60,36 +67,39 @@ def parse_to_bucket(
         batch: the batch's id.
         file: the recording as the manifest names it.
         source_key: where its bytes lie.
-        specifications: what `.rec` messages are read with.
+        specifications: what recordings are read with.
+        threads: that read this one recording.
 
     Raises:
         Unavailable: the store does not answer; trying again can help.
         ArgusError: the object is not the one that the manifest names.
     """
-    wanted = input_hash(file.sha256, specifications)
-    earlier = finished_result(store, batch, file.name, wanted)
+    earlier = finished_result(store, batch, file.name, file.sha256, specifications)
     if earlier is not None:
         return earlier
-    with tempfile.TemporaryDirectory(prefix="argus-parse-") as folder:
-        with store.open(source_key) as opened:
-            stream = _StoreStream(opened, store.uri(source_key))
+    with (
+        tempfile.TemporaryDirectory(prefix="argus-parse-") as scratch,
+        store.open(source_key) as (opened),
+    ):
+        where = store.uri(source_key)
+        stream = cast("IO[bytes]", _StoreStream(opened, where))
+        with open_source(stream, Path(scratch), name=file.name) as source:
+            # Tables of other bytes would count as those of the manifest's for good.
+            if (source.stored_size, source.sha256) != (file.size, file.sha256):
+                raise ArgusError(
+                    f"the object has {source.stored_size} bytes with SHA-256 {source.sha256}",
+                    where=where,
+                    expected=f"{file.size} bytes with {file.sha256}, as the manifest says",
+                    hint="It was changed after the upload: upload the batch again",
+                )
+            tables = Path(scratch) / "tables"
+            tables.mkdir()
             parsed = parse_recording(
-                cast("IO[bytes]", stream),
-                Path(folder),
-                name=file.name,
-                specifications=specifications,
-            )
-        # Tables of other bytes would count as those of the manifest's for good.
-        if (parsed.size, stream.sha256()) != (file.size, file.sha256):
-            raise ArgusError(
-                f"the object has {parsed.size} bytes with SHA-256 {stream.sha256()}",
-                where=store.uri(source_key),
-                expected=f"{file.size} bytes with {file.sha256}, as the manifest says",
-                hint="It was changed after the upload: upload the batch again",
+                source, tables, name=file.name, specifications=specifications, threads=threads
             )
         result = make_result(
             file.name,
-            wanted,
+            input_hash(file.sha256, specifications, parsed.format),
             parsed,
             tuple(_put(store, batch, file.name, table) for table in parsed.tables),
         )
@@ -104,13 +114,17 @@ def parse_to_bucket(
 
 
 def finished_result(
-    store: ObjectStore, batch: str, recording: str, wanted: str
+    store: ObjectStore, batch: str, recording: str, sha256: str, specifications: Specifications
 ) -> RecordingResult | None:
-    """The recording's result, when it is of this input and parser and its objects are all there."""
+    """The recording's result, when it is of this input and parser and its objects are all there.
+
+    The format is the one that the result tells: the same bytes and parser tell it again.
+    """
     try:
         result = RecordingResult.from_json(store.get(keys.recording_result(batch, recording)))
     except (ObjectMissing, ValueError):
         return None
+    wanted = input_hash(sha256, specifications, result.format)
     if (result.input_hash, result.parser_version) != (wanted, PARSER_VERSION):
         return None
     for table in result.tables:
@@ -145,6 +159,11 @@ def make_result(
         warnings=parsed.warnings,
         error=parsed.error,
         tables=tables,
+        lifecycles=parsed.lifecycles,
+        lost_messages=parsed.lost_messages,
+        compression=parsed.compression,
+        stored_size=parsed.stored_size,
+        unread_bytes=parsed.unread_bytes,
     )
 
 
@@ -177,17 +196,10 @@ class _StoreStream:
     def __init__(self, stream: IO[bytes], where: str) -> None:
         self._stream = stream
         self._where = where
-        self._digest = hashlib.sha256()
-
-    def sha256(self) -> str:
-        """The SHA-256 of what was read so far, in hex."""
-        return self._digest.hexdigest()
 
     def read(self, size: int) -> bytes:
         try:
-            data = self._stream.read(size)
+            return self._stream.read(size)
         # s3fs passes on the errors of aiobotocore, aiohttp and the socket, which share no base.
         except Exception as error:
             raise Unavailable(f"reading broke off: {error}", where=self._where) from error
-        self._digest.update(data)
-        return data

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-RESULT_SCHEMA: Final = 1
+RESULT_SCHEMA: Final = 2
 
 
 class Status(StrEnum):
@@ -52,6 +52,8 @@ class RecordingResult:
     `faults` lists the first of them only (`fault_count` counts all), so that a result stays small
     whatever was damaged; the quarantine record in the bucket lists every one.
     `input_hash` covers the recording's bytes and the specifications it was read with.
+    `size` and all offsets count in the decompressed recording; `stored_size`, where it differs, and
+    `unread_bytes`, what a torn compressed stream left out, in the recording as it was uploaded.
     """
 
     recording: str
@@ -68,6 +70,11 @@ class RecordingResult:
     warnings: tuple[str, ...]
     error: str | None
     tables: tuple[TableOutput, ...]
+    lifecycles: int = 0
+    lost_messages: int = 0
+    compression: str | None = None
+    stored_size: int | None = None
+    unread_bytes: int = 0
 
     def to_json(self) -> bytes:
         """The result as JSON, the same bytes for the same result."""

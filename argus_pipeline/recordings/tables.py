@@ -6,20 +6,48 @@ import io
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-import argus_native
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
+    import argus_native
     from typing_extensions import Buffer
 
 CSV: Final = "csv"
 PARQUET: Final = "parquet"
 FORMATS: Final = (CSV, PARQUET)
-TABLE_SCHEMA: Final = "1"
+MESSAGES: Final = "messages"
+"""Table of a DLT recording with one row for each message."""
+LIFECYCLES: Final = "lifecycles"
+"""Table of a DLT recording with one row for each boot or resume of an ECU."""
+SOURCES: Final = "sources"
+"""Table of a DLT recording with the messages and losses of each sender."""
+TABLE_SCHEMA: Final = "2"
 """Version of the tables' columns, kept in the Parquet files' metadata as `argus.table_schema`."""
+
+
+# Parquet readers like row groups of some size, and a batch of a recording may be small.
+_ROW_GROUP: Final = 65_536
+
+
+class TableBatch(Protocol):
+    """Rows of one table, as decoders hand them out."""
+
+    @property
+    def table(self) -> str:
+        """Name of the table."""
+
+    @property
+    def rows(self) -> int:
+        """Number of rows, at least one."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
+        """Schema and array as PyCapsules."""
+
+    def to_csv(self, *, header: bool = True, delimiter: str = ",", line_end: str = "\r\n") -> bytes:
+        """The rows as CSV."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +83,7 @@ class TableFiles:
         self._style = style or CsvStyle()
         self._tables: dict[str, _Table] = {}
 
-    def append(self, batch: argus_native.Batch) -> None:
+    def append(self, batch: TableBatch) -> None:
         """Write the rows of a batch behind those of its table."""
         table = self._tables.get(batch.table)
         if table is None:
@@ -74,36 +102,55 @@ class _Table:
         self.files = {suffix: folder / f"{name}.{suffix}" for suffix in formats}
         self.columns: tuple[tuple[str, str], ...] = ()
         self.parquet: Any = None
+        self.waiting: list[pa.RecordBatch] = []
         for path in self.files.values():
             path.unlink(missing_ok=True)
 
-    def append(self, batch: argus_native.Batch, style: CsvStyle) -> None:
+    def append(self, batch: TableBatch, style: CsvStyle) -> None:
         columns = pa.record_batch(batch)
         if not self.columns:
             self.columns = tuple((field.name, str(field.type)) for field in columns.schema)
         if CSV in self.files:
-            with self.files[CSV].open("ab") as file:
-                file.write(
-                    batch.to_csv(
-                        header=self.rows == 0,
-                        delimiter=style.delimiter,
-                        line_end=style.line_end,
-                    )
-                )
+            self._append_csv(batch, style)
         if PARQUET in self.files:
-            if self.parquet is None:
-                self.parquet = pq.ParquetWriter(
-                    cast("io.RawIOBase", _AppendedFile(self.files[PARQUET])),
-                    columns.schema.with_metadata({"argus.table_schema": TABLE_SCHEMA}),
-                    compression="zstd",
-                )
-            self.parquet.write_batch(columns)
+            self.waiting.append(columns)
+            if sum(waiting.num_rows for waiting in self.waiting) >= _ROW_GROUP:
+                self._write_row_group()
         self.rows += batch.rows
 
     def close(self) -> WrittenTable:
+        if self.waiting:
+            self._write_row_group()
         if self.parquet is not None:
             self.parquet.close()
         return WrittenTable(self.name, self.rows, self.columns, self.files)
+
+    def _append_csv(self, batch: TableBatch, style: CsvStyle) -> None:
+        # The native reader's threads have written the rows already.
+        rows = getattr(batch, "csv_rows", None)
+        with self.files[CSV].open("ab") as file:
+            if rows is None:
+                file.write(
+                    batch.to_csv(
+                        header=self.rows == 0, delimiter=style.delimiter, line_end=style.line_end
+                    )
+                )
+                return
+            if self.rows == 0:
+                native = cast("argus_native.Batch", batch)
+                file.write(native.csv_header(delimiter=style.delimiter, line_end=style.line_end))
+            file.write(rows)
+
+    def _write_row_group(self) -> None:
+        rows = pa.Table.from_batches(self.waiting).unify_dictionaries()
+        self.waiting.clear()
+        if self.parquet is None:
+            self.parquet = pq.ParquetWriter(
+                cast("io.RawIOBase", _AppendedFile(self.files[PARQUET])),
+                rows.schema.with_metadata({"argus.table_schema": TABLE_SCHEMA}),
+                compression="zstd",
+            )
+        self.parquet.write_table(rows, row_group_size=max(rows.num_rows, 1))
 
 
 class _AppendedFile(io.RawIOBase):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from argus_pipeline.batches.manifest import SPECIFICATION_SUFFIX
+from argus_pipeline.batches.manifest import NO_RECORDINGS, is_recording_name
 from argus_pipeline.batches.names import SAFE_NAME_RULE, is_safe_name
 from argus_pipeline.errors import ArgusError, BadInput
 from argus_pipeline.storage.keys import MANIFEST_NAME
@@ -66,11 +66,11 @@ def find_files(paths: Sequence[Path]) -> FoundFiles:
                     expected="every name once, for a batch has no folders",
                 )
             files[file.name] = file
-    if all(name.endswith(SPECIFICATION_SUFFIX) for name in files):
+    if not any(is_recording_name(name) for name in files):
         raise BadInput(
             "there is no recording among the files",
             where=", ".join(str(path) for path in paths) or None,
-            expected=f"at least one file that is not {SPECIFICATION_SUFFIX}",
+            expected=f"at least one file that is not {NO_RECORDINGS}",
         )
     return FoundFiles(tuple(files[name] for name in sorted(files)), tuple(skipped))
 

@@ -43,7 +43,7 @@ FILES = st.lists(
     min_size=1,
     max_size=5,
     unique_by=lambda file: file.name,
-).filter(lambda files: not all(file.is_specification for file in files))
+).filter(lambda files: any(file.is_recording for file in files))
 MANIFESTS = st.builds(
     Manifest,
     batch=NAMES,
@@ -174,9 +174,10 @@ def test_an_empty_batch_is_refused() -> None:
         parse({**GOOD, "files": []})
 
 
-def test_a_batch_of_specifications_only_is_refused() -> None:
-    with pytest.raises(BadManifest, match="names no recording"):
-        parse(with_file(name="vehicle.odvd"))
+@pytest.mark.parametrize("name", ["vehicle.odvd", "ecu.fibex", "ecu.xml"])
+def test_a_batch_of_specifications_only_is_refused(name: str) -> None:
+    with pytest.raises(BadManifest, match=r"names no recording .*not \.odvd, \.fibex or \.xml"):
+        parse(with_file(name=name))
 
 
 def test_specifications_are_told_from_recordings() -> None:
@@ -184,6 +185,15 @@ def test_specifications_are_told_from_recordings() -> None:
     manifest = parse({**GOOD, "files": files})
     assert [f.name for f in manifest.recordings] == ["ecu1.dlt"]
     assert [f.name for f in manifest.specifications] == ["vehicle.odvd"]
+
+
+def test_catalogues_are_told_from_recordings() -> None:
+    names = ["ecu.fibex", "ecu.fibex.xml", "ECU.XML", "ecu.arxml", "ecu.xml.gz", "xml"]
+    files = [*GOOD["files"], *({"name": n, "size": 1, "sha256": SHA} for n in names)]
+    manifest = parse({**GOOD, "files": files})
+    assert [f.name for f in manifest.catalogues] == names[:3]
+    assert [f.name for f in manifest.recordings] == ["ecu1.dlt", *names[3:]]
+    assert manifest.specifications == ()
 
 
 def test_a_file_that_is_there_twice_is_refused_by_name() -> None:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,6 +20,8 @@ from typer.testing import CliRunner, Result
 from argus_pipeline.cli.parse import parse
 from argus_pipeline.errors import BadInput
 from argus_pipeline.recordings.local import find_inputs, output_names
+
+ARGUS = (sys.executable, "-m", "argus_pipeline.cli.main")
 
 app = typer.Typer()
 app.command()(parse)
@@ -31,9 +39,13 @@ def test_a_whole_recording_ends_with_status_0(data: Path, tmp_path: Path) -> Non
     assert result.exit_code == 0
     assert "golden.dlt" in result.stdout
     assert sorted(p.name for p in (tmp_path / "golden.dlt").iterdir()) == [
+        "lifecycles.csv",
+        "lifecycles.parquet",
         "messages.csv",
         "messages.parquet",
         "recording.json",
+        "sources.csv",
+        "sources.parquet",
     ]
 
 
@@ -57,6 +69,27 @@ def test_a_folder_brings_its_specifications_along(data: Path, tmp_path: Path) ->
     assert {t["name"] for t in recording["tables"]} >= {"alltypes.Scalars-0", "alltypes.Empty-0"}
     # Outputs inside the folder are not taken for recordings.
     assert len(json.loads(run(folder, "--out", folder / "out", "--json").stdout)) == 1
+
+
+def test_a_folder_brings_its_catalogues_along_and_no_other_xml(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    shutil.copytree(data / "fibex", folder)
+    shutil.copy(data / "dlt" / "golden.dlt", folder)
+    (folder / "picture.xml").write_text("<svg/>")
+    (folder / "broken.XML").write_text("no XML")
+    inputs = find_inputs([folder, folder / "brake.xml"], leave_out=tmp_path / "out")
+    assert [path.name for path in inputs.recordings] == ["golden.dlt"]
+    assert [path.name for path in inputs.catalogues] == ["brake.xml", "door.fibex"]
+    assert inputs.specifications == ()
+
+
+def test_a_catalogue_that_was_named_and_is_none_is_an_error(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "ecu.arxml").write_text("<AUTOSAR/>")
+    golden = data / "dlt" / "golden.dlt"
+    with pytest.raises(BadInput, match=r"ecu\.arxml: is an AUTOSAR description \(ARXML\)"):
+        run(golden, "--out", tmp_path, "--fibex", tmp_path / "ecu.arxml")
+    with pytest.raises(BadInput, match=r"found no recording .*not \.odvd, \.fibex or \.xml"):
+        run(data / "fibex" / "brake.xml", "--out", tmp_path)
 
 
 def test_two_recordings_of_one_name_do_not_overwrite_each_other(data: Path, tmp_path: Path) -> None:
@@ -115,3 +148,58 @@ def test_names_that_collide_get_numbers_that_are_free() -> None:
 def test_a_file_named_twice_is_parsed_once(data: Path, tmp_path: Path) -> None:
     golden = data / "dlt" / "golden.dlt"
     assert find_inputs([golden, golden], leave_out=tmp_path).recordings == (golden,)
+
+
+def test_strict_parsing_ends_with_the_first_fault(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"c_len_2\.dlt, byte 114877: .* --strict"):
+        run(data / "dlt" / "c_len_2.dlt", "--out", tmp_path, "--strict")
+
+
+def test_standard_input_is_a_recording_called_stdin(data: Path, tmp_path: Path) -> None:
+    golden = data / "dlt" / "golden.dlt"
+    done = subprocess.run(
+        [*ARGUS, "parse", "-", str(golden), "--out", str(tmp_path), "--json"],
+        input=gzip.compress(golden.read_bytes()),
+        capture_output=True,
+        check=True,
+    )
+    first, second = json.loads(done.stdout)
+    assert (first["recording"], first["compression"], first["rows"]) == ("stdin", "gzip", 11)
+    assert second["recording"] == str(golden)
+    for name in ("messages.csv", "lifecycles.parquet"):
+        one, other = tmp_path / "stdin" / name, tmp_path / "golden.dlt" / name
+        assert one.read_bytes() == other.read_bytes()
+    # What was spooled is gone.
+    assert len(list((tmp_path / "stdin").iterdir())) == len(
+        list((tmp_path / "golden.dlt").iterdir())
+    )
+
+
+def test_a_pipe_is_a_recording(data: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    content = (data / "dlt" / "golden.dlt").read_bytes()
+    writer = threading.Thread(target=pipe.write_bytes, args=[content])
+    writer.start()
+    result = run(pipe, "--out", tmp_path / "out", "--json")
+    writer.join()
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)[0]["rows"] == 11
+
+
+@pytest.mark.parametrize("command", [["parse", "--out", "out"], ["inspect"]])
+def test_ctrl_c_ends_waiting_for_a_pipe_at_once(tmp_path: Path, command: list[str]) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    waiting = subprocess.Popen(
+        [*ARGUS, command[0], str(pipe), *command[1:]],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        # A shell that runs the tests in the background has it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    # Once the pipe is open, all is imported and the command waits for bytes that never come.
+    with pipe.open("wb"):
+        waiting.send_signal(signal.SIGINT)
+        waiting.communicate(timeout=20)
+    assert waiting.returncode == 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from pathlib import Path
@@ -49,7 +50,9 @@ def objects(store: ObjectStore) -> dict[str, tuple[str, object]]:
 
 def test_tables_and_result_are_in_the_bucket(object_store: ObjectStore, data: Path) -> None:
     result = parse(object_store, "ecu1.dlt", (data / "dlt" / "c_clean.dlt").read_bytes())
-    [table] = result.tables
+    assert [table.name for table in result.tables] == ["lifecycles", "messages", "sources"]
+    assert (result.lifecycles, result.lost_messages, result.stored_size) == (1, 0, result.size)
+    table = result.tables[1]
     assert table.csv_key == f"parsed/{BATCH}/ecu1.dlt/messages.csv"
     assert object_store.get(table.csv_key).startswith(b"offset,size,storage_time,")
     frame = pl.read_parquet(
@@ -90,8 +93,7 @@ def test_an_incomplete_output_is_made_again_with_the_same_bytes(
     assert after != etags
     assert {t.csv_etag for t in first.tables} <= set(after.values())
     assert set(after) == {
-        first.tables[0].csv_key,
-        first.tables[0].parquet_key,
+        *(key for table in first.tables for key in (table.csv_key, table.parquet_key)),
         keys.recording_result(BATCH, "ecu1.dlt"),
         keys.quarantine(BATCH, "ecu1.dlt"),
     }
@@ -137,7 +139,41 @@ def test_a_missing_object_is_an_error(object_store: ObjectStore) -> None:
         )
 
 
-def test_the_input_hash_covers_recording_and_specifications() -> None:
-    other = merge_specifications([SpecificationText("a", b"")])
-    hashes = {input_hash(sha, s) for sha in ("0" * 64, "1" * 64) for s in (NOTHING, other)}
-    assert len(hashes) == 4
+def test_the_input_hash_covers_the_recording_and_what_its_format_is_read_with() -> None:
+    odvd = merge_specifications([SpecificationText("a", b"")])
+    fibex = merge_specifications([], [SpecificationText("a", b"")])
+    for kind, other in (("rec", odvd), ("dlt", fibex)):
+        hashes = {
+            input_hash(sha, s, kind) for sha in ("0" * 64, "1" * 64) for s in (NOTHING, other)
+        }
+        assert len(hashes) == 4
+    for kind, other in (("dlt", odvd), ("rec", fibex), (None, odvd), (None, fibex)):
+        assert input_hash("0" * 64, NOTHING, kind) == input_hash("0" * 64, other, kind)
+
+
+@pytest.mark.parametrize(("recording", "added"), [("c_len_2.dlt", 0), ("alltypes.rec", 1)])
+def test_a_specification_of_another_format_parses_nothing_again(
+    object_store: ObjectStore, data: Path, recording: str, added: int
+) -> None:
+    new = [SpecificationText("new", b"")]
+    more = merge_specifications([], new) if added else merge_specifications(new)
+    content = (data / Path(recording).suffix[1:] / recording).read_bytes()
+    first = parse(object_store, recording, content)
+    before = objects(object_store)
+    assert parse(object_store, recording, content, more) == first
+    assert objects(object_store) == before
+
+
+def test_a_compressed_recording_is_the_manifests_as_it_was_uploaded(
+    object_store: ObjectStore, data: Path
+) -> None:
+    plain = (data / "dlt" / "c_clean.dlt").read_bytes()
+    stored = gzip.compress(plain)
+    result = parse(object_store, "ecu1.dlt.gz", stored)
+    assert (result.status, result.rows, result.compression) == (Status.PARSED, 2000, "gzip")
+    assert (result.size, result.stored_size) == (len(plain), len(stored))
+    torn = parse(object_store, "ecu2.dlt.gz", stored[:-1000])
+    assert (torn.status, torn.unread_bytes) == (Status.PARTIAL, 0)
+    assert torn.rows < 2000
+    assert "the gzip data is torn off" in torn.warnings[0]
+    assert object_store.head(keys.quarantine(BATCH, "ecu2.dlt.gz")) is not None
