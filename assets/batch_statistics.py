@@ -11,6 +11,7 @@ from dagster import (
     MetadataValue,
     asset,
 )
+from polars import DataFrame, col
 
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import replace_event_counts
@@ -34,7 +35,7 @@ from resources.object_store import ObjectStoreResource
     group_name="batch",
     kinds={"polars", "parquet"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     retry_policy=RETRIES,
     check_specs=[
         AssetCheckSpec(
@@ -49,7 +50,7 @@ from resources.object_store import ObjectStoreResource
 def batch_statistics(
     context: AssetExecutionContext, object_store: ObjectStoreResource, database: DatabaseResource
 ) -> Iterator[AssetCheckResult | MaterializeResult]:
-    """Messages by severity, ECU, application, code and minute; top codes; critical events."""
+    """Messages by severity, ECU, code and minute; lifecycles and losses; critical events."""
     store = object_store.store()
     manifest, _, _ = read_manifest(context, store)
     results = read_results(store, manifest)
@@ -78,9 +79,30 @@ def batch_statistics(
             "critical events": statistics.total("critical_events"),
             "fault codes": statistics.codes.height,
             "messages without a time": statistics.total("unplaced"),
+            "lifecycles": statistics.total("lifecycles"),
+            "lost messages": statistics.total("lost_messages"),
+            "lifecycles of the ECUs": inline_table(_lifecycles(statistics.lifecycles)),
+            "senders with losses": inline_table(statistics.losses, rows=10),
             "severities": inline_table(statistics.severities),
             "top codes": inline_table(statistics.codes),
             "critical messages": inline_table(statistics.critical_templates, rows=10),
             "tables": MetadataValue.md("\n".join(f"- `{store.uri(k)}`" for k in written.values())),
         }
+    )
+
+
+def _lifecycles(frame: DataFrame) -> DataFrame:
+    """What people ask of a lifecycle; times are in UTC, as the ECU's own clock tells them."""
+    return frame.select(
+        "ecu",
+        col("kind").str.replace("_", " "),
+        *(
+            col(name).dt.strftime("%Y-%m-%d %H:%M:%S").alias(f"{name} UTC")
+            for name in ("start", "end")
+        ),
+        col("last_uptime_s").alias("uptime s"),
+        col("software_version").alias("software"),
+        "messages",
+        col("lost").alias("lost messages"),
+        "recording",
     )

@@ -16,7 +16,9 @@ from dagster import (
     OpExecutionContext,
     Out,
     Output,
+    TableColumn,
     TableRecord,
+    TableSchema,
     graph_asset,
     op,
 )
@@ -26,7 +28,7 @@ from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import upsert_recordings
 from argus_pipeline.recordings.finished import remove_dropped
 from argus_pipeline.recordings.parsing import PARSER_VERSION, load_specifications, parse_to_bucket
-from argus_pipeline.recordings.result import RecordingResult, Status
+from argus_pipeline.recordings.result import Fault, RecordingResult, Status
 from argus_pipeline.storage.keys import MANIFEST_NAME
 from assets.common import OWNERS, RETRIES, batches, read_manifest
 from resources.database import DatabaseResource
@@ -34,6 +36,15 @@ from resources.object_store import ObjectStoreResource
 
 PARSER_POOL = "parser"
 _THREADS_IN_A_SHARD = 4
+# Said in full, as a table without rows has no columns to guess from.
+_DAMAGE = TableSchema(
+    columns=[
+        TableColumn("recording"),
+        TableColumn("byte", "int"),
+        TableColumn("bytes", "int"),
+        TableColumn("what was wrong"),
+    ]
+)
 
 
 @op(ins={"raw_batch": In(Nothing)}, out=DynamicOut(Shard), retry_policy=RETRIES)
@@ -57,8 +68,17 @@ def parse(
     specifications = load_specifications(store, manifest, prefix)
     wanted = {name: file for file in manifest.recordings if (name := file.name) in shard.recordings}
 
+    at_once = min(_THREADS_IN_A_SHARD, len(shard.recordings))
+
     def one(name: str) -> RecordingResult:
-        result = parse_to_bucket(store, manifest.batch, wanted[name], prefix + name, specifications)
+        result = parse_to_bucket(
+            store,
+            manifest.batch,
+            wanted[name],
+            prefix + name,
+            specifications,
+            threads=_THREADS_IN_A_SHARD // at_once,
+        )
         context.log.info(
             f"{name}: {result.status}, {result.rows:,} messages, "
             f"{result.quarantined_bytes:,} of {result.size:,} bytes quarantined"
@@ -66,8 +86,9 @@ def parse(
         )
         return result
 
-    # The parser releases the GIL, so threads share the work of one process.
-    with ThreadPoolExecutor(min(_THREADS_IN_A_SHARD, len(shard.recordings))) as threads:
+    # The parser releases the GIL, so threads share the work of one process; one large recording is
+    # read by several.
+    with ThreadPoolExecutor(at_once) as threads:
         return list(threads.map(one, shard.recordings))
 
 
@@ -112,6 +133,11 @@ def collect(
             "tables": sum(len(r.tables) for r in results),
             "quarantined recordings": sum(r.status is Status.QUARANTINED for r in results),
             "quarantined bytes": sum(r.quarantined_bytes for r in results),
+            "lifecycles": sum(r.lifecycles for r in results),
+            "lost messages": sum(r.lost_messages for r in results),
+            "damage": MetadataValue.table(
+                [_fault(r, fault) for r in results for fault in r.faults][:50], schema=_DAMAGE
+            ),
             "recordings table": MetadataValue.table([_record(r) for r in results[:50]]),
             "columns": MetadataValue.md(_columns(results)),
         },
@@ -146,6 +172,17 @@ def parsed_csv(raw_batch: None) -> dict[str, None]:
     return {"result": parsed, "parsed_csv_all_recordings_accounted_for": accounted}
 
 
+def _fault(result: RecordingResult, fault: Fault) -> TableRecord:
+    return TableRecord(
+        {
+            "recording": result.recording,
+            "byte": fault.offset,
+            "bytes": fault.length,
+            "what was wrong": fault.reason,
+        }
+    )
+
+
 def _record(result: RecordingResult) -> TableRecord:
     return TableRecord(
         {
@@ -153,6 +190,8 @@ def _record(result: RecordingResult) -> TableRecord:
             "format": result.format or "unknown",
             "status": str(result.status),
             "messages": result.rows,
+            "lifecycles": result.lifecycles,
+            "lost messages": result.lost_messages,
             "tables": len(result.tables),
             "bytes": result.size,
             "quarantined bytes": result.quarantined_bytes,

@@ -18,7 +18,7 @@ from resources.object_store import ObjectStoreResource
     group_name="batch",
     kinds={"markdown", "html"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     retry_policy=RETRIES,
 )
 def report(

@@ -98,18 +98,26 @@ class Batch(Base):
 
 
 class Recording(Base):
-    """What became of one recording. Every byte of it is counted once."""
+    """What became of one recording. Every byte of it is counted once.
+
+    The last columns are null where a parser wrote the row that did not count them yet.
+    """
 
     __tablename__ = "recordings"
     __table_args__ = (
         CheckConstraint(_one_of("status", ("parsed", "partial", "quarantined")), name="status"),
-        CheckConstraint("format IN ('dlt', 'rec')", name="format"),
+        CheckConstraint("format ~ '^[A-Za-z0-9._-]{1,128}$'", name="format"),
+        CheckConstraint("compression IN ('gzip', 'zstd')", name="compression"),
         CheckConstraint(
             "decoded_bytes >= 0 AND quarantined_bytes >= 0"
             " AND decoded_bytes + quarantined_bytes = size",
             name="every_byte_counted",
         ),
         CheckConstraint("rows >= 0 AND fault_count >= 0", name="counts"),
+        CheckConstraint(
+            "lifecycles >= 0 AND lost_messages >= 0 AND stored_size >= 0 AND unread_bytes >= 0",
+            name="further_counts",
+        ),
         CheckConstraint("jsonb_typeof(tables) = 'array'", name="tables"),
     )
 
@@ -128,6 +136,11 @@ class Recording(Base):
     input_hash: Mapped[str]
     parser_version: Mapped[str]
     tables: Mapped[list[dict[str, Any]]]
+    lifecycles: Mapped[int | None]
+    lost_messages: Mapped[int | None]
+    compression: Mapped[str | None]
+    stored_size: Mapped[int | None]
+    unread_bytes: Mapped[int | None]
 
 
 class EventCount(Base):

@@ -179,6 +179,11 @@ def _recording_row(batch: str, result: RecordingResult) -> dict[str, Any]:
         "input_hash": result.input_hash,
         "parser_version": result.parser_version,
         "tables": storable([asdict(table) for table in result.tables]),
+        "lifecycles": result.lifecycles,
+        "lost_messages": result.lost_messages,
+        "compression": result.compression,
+        "stored_size": result.stored_size,
+        "unread_bytes": result.unread_bytes,
     }
 
 

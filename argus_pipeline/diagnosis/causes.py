@@ -71,7 +71,8 @@ def find_faults(manifest: Manifest, summary: FeatureSummary, shelf: Shelf) -> Fa
     unknown_scores = [
         fault_score(piece, None, update=update, batch_seconds=seconds) for piece in unexplained
     ]
-    whole = not summary.of_kind(Kind.SCOPE)[0].numbers["quarantined_bytes"]
+    scope = summary.of_kind(Kind.SCOPE)[0].numbers
+    whole = not (scope["quarantined_bytes"] or scope["unread_bytes"])
     causes = tuple(
         _cause(
             candidate,
@@ -130,17 +131,31 @@ def _statement(
     else:
         text += f"{messages:,} messages (worst severity {piece.severity})"
     citations = [piece.id, article.id]
-    if manifest.firmware_from is not None and came_late(piece, _batch_seconds(summary)):
-        text += (
-            f"; it was not there from the start but came {duration(piece.numbers['onset_s'])}"
-            " into a batch that contains or follows an update"
-        )
+    placed = _placed(piece, manifest, summary)
+    if placed:
+        text += f"; {placed}"
         citations.append(summary.of_kind(Kind.UPDATE)[0].id)
     text += "."
     if article.caveat is not None:
         text += f" Its article was {article.caveat}."
         citations.append(summary.of_kind(Kind.UPDATE)[0].id)
     return Claim(text, tuple(dict.fromkeys(citations)))
+
+
+def _placed(piece: Evidence, manifest: Manifest, summary: FeatureSummary) -> str:
+    """When a code came, seen from the update; empty where nothing speaks for a connection."""
+    after = piece.numbers.get("after_update_s")
+    if after is not None:
+        known = "by the software versions that the ECUs answered"
+        if after < 0:
+            return f"it came before the update already, {known}"
+        return f"it first came {duration(after)} after the update, {known}"
+    if manifest.firmware_from is not None and came_late(piece, _batch_seconds(summary)):
+        return (
+            f"it was not there from the start but came {duration(piece.numbers['onset_s'])}"
+            " into a batch that contains or follows an update"
+        )
+    return ""
 
 
 def _advice(article: ArticleUsed, texts: tuple[str, ...], lines: int) -> tuple[Claim, ...]:

@@ -8,13 +8,14 @@ as a fault, and how causes are ordered, stands in `ranking`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from argus_pipeline.batches.manifest import Manifest
 from argus_pipeline.diagnosis.articles_used import Shelf
 from argus_pipeline.diagnosis.causes import Faults, find_faults
 from argus_pipeline.diagnosis.evidence import Evidence, FeatureSummary, Kind
+from argus_pipeline.diagnosis.material import Material
 from argus_pipeline.diagnosis.model import (
     Claim,
     Confidence,
@@ -48,6 +49,7 @@ class Case:
     summary: FeatureSummary
     damaged: tuple[RecordingState, ...] = ()
     damaged_omitted: int = 0
+    material: Material = field(default_factory=Material)
 
     @property
     def faults(self) -> tuple[Evidence, ...]:
@@ -98,6 +100,7 @@ def compose(case: Case, matches: Sequence[ArticleMatch], notes: Sequence[str] = 
         articles=shelf.used,
         damaged=case.damaged,
         damaged_omitted=case.damaged_omitted,
+        material=case.material,
         top_codes=tuple(
             (str(p.code), str(p.severity), int(p.numbers["messages"]))
             for p in case.summary.of_kind(Kind.CODE)
@@ -245,6 +248,15 @@ def _unknowns(case: Case, faults: Faults) -> tuple[Claim, ...]:
     if damage:
         unknowns.append(
             Claim("What stood in the parts of recordings that could not be decoded.", _ids(damage))
+        )
+    scope = _one(case, Kind.SCOPE)
+    lost = int(scope.numbers["lost_messages"])
+    if lost:
+        unknowns.append(
+            Claim(
+                f"What {amount(lost, 'message')} said that are missing by their counters.",
+                (scope.id,),
+            )
         )
     remainder = case.summary.of_kind(Kind.REMAINDER)
     if remainder:

@@ -16,6 +16,8 @@ class Kind(StrEnum):
     UPDATE = "update"
     SCOPE = "scope"
     SEVERITIES = "severities"
+    LIFECYCLE = "lifecycle"
+    LOSS = "loss"
     DAMAGE = "damage"
     CODE = "code"
     EVENT = "event"

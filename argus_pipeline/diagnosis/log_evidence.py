@@ -6,10 +6,12 @@ turned into Python objects, so the cost does not grow with the batch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from argus_pipeline.diagnosis.ecus import EcuHistory, update_for
 from argus_pipeline.diagnosis.evidence import Evidence, Kind, Reference
 from argus_pipeline.diagnosis.ranking import SEVERITY_ORDER
 from argus_pipeline.diagnosis.text import amount, clean, duration, moment
@@ -46,6 +48,7 @@ def scope_evidence(statistics: BatchStatistics, recordings: int) -> Evidence:
     """How much there was to look at, over which time."""
     total = statistics.total
     messages, events, unplaced = (int(total(name)) for name in ("messages", "events", "unplaced"))
+    unread, lost = int(total("unread_bytes")), int(total("lost_messages"))
     numbers: dict[str, int | float] = {
         "recordings": recordings,
         "messages": messages,
@@ -53,6 +56,8 @@ def scope_evidence(statistics: BatchStatistics, recordings: int) -> Evidence:
         "unplaced": unplaced,
         "decoded_bytes": int(total("decoded_bytes")),
         "quarantined_bytes": int(total("quarantined_bytes")),
+        "unread_bytes": unread,
+        "lost_messages": lost,
     }
     statement = (
         f"{amount(messages, 'message')} from {amount(recordings, 'recording')},"
@@ -66,6 +71,10 @@ def scope_evidence(statistics: BatchStatistics, recordings: int) -> Evidence:
         statement += f"; {amount(unplaced, 'message')} without a time"
     if numbers["quarantined_bytes"]:
         statement += f"; {amount(int(numbers['quarantined_bytes']), 'byte')} not decoded"
+    if unread:
+        statement += f"; {amount(unread, 'compressed byte')} not read"
+    if lost:
+        statement += f"; {amount(lost, 'message')} missing by the counters of their senders"
     return Evidence("", Kind.SCOPE, statement + ".", numbers, time=first)
 
 
@@ -78,8 +87,14 @@ def severity_evidence(statistics: BatchStatistics) -> Evidence:
     return Evidence("", Kind.SEVERITIES, statement, numbers)
 
 
-def code_evidence(statistics: BatchStatistics) -> Listed:
-    """The fault codes: the worst severity first, then the most messages."""
+def code_evidence(statistics: BatchStatistics, histories: Sequence[EcuHistory] = ()) -> Listed:
+    """The fault codes: the worst severity first, then the most messages.
+
+    Args:
+        statistics: of the batch.
+        histories: of its ECUs; where one tells the moment of an update, each code says whether
+            it came before or after it.
+    """
     import polars as pl
 
     codes = statistics.codes
@@ -91,7 +106,10 @@ def code_evidence(statistics: BatchStatistics) -> Listed:
     quotes = _quotes(statistics, worst["code"])
     first = statistics.total("first_time")
     return Listed(
-        tuple(_code(row, quotes.get(row["code"]), first) for row in worst.iter_rows(named=True)),
+        tuple(
+            _code(row, quotes.get(row["code"]), first, histories)
+            for row in worst.iter_rows(named=True)
+        ),
         total=codes.height,
         weight=int(codes["messages"].sum()),
     )
@@ -112,7 +130,12 @@ def _quotes(statistics: BatchStatistics, codes: pl.Series) -> dict[str, str]:
     return dict(common.select("code", "template").iter_rows())
 
 
-def _code(row: dict[str, Any], quote: str | None, batch_start: datetime | None) -> Evidence:
+def _code(
+    row: dict[str, Any],
+    quote: str | None,
+    batch_start: datetime | None,
+    histories: Sequence[EcuHistory],
+) -> Evidence:
     code, severity = clean(row["code"], CODE_CHARACTERS), str(row["severity"])
     messages, ecus = int(row["messages"]), int(row["ecus"])
     numbers: dict[str, int | float] = {"messages": messages, "ecus": ecus}
@@ -130,6 +153,12 @@ def _code(row: dict[str, Any], quote: str | None, batch_start: datetime | None) 
             statement += f", first {into} the batch"
         else:
             statement += f", first at {moment(first)}"
+        update = update_for(histories, row["ecu"])
+        if update is not None and batch_start is not None and first >= batch_start:
+            after = (first - update.time).total_seconds()
+            numbers["after_update_s"] = round(after, 3)
+            statement += f", {duration(after)} after" if after >= 0 else ", before"
+            statement += " the update"
         lasted = (last - first).total_seconds()
         numbers["lasted_s"] = round(lasted, 3)
         if messages > 1:

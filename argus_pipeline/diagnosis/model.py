@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 from argus_pipeline.diagnosis.evidence import Evidence, Kind, Reference
+from argus_pipeline.diagnosis.material import Material
 
 SCHEMA: Final = 1
 SCHEMA_FILE: Final = Path(__file__).with_name("schema.json")
@@ -158,6 +159,8 @@ class Diagnosis:
     """What the retrieval could not do."""
     dropped: int = 0
     shortened: int = 0
+    material: Material = field(default_factory=Material)
+    """What the report lists of lifecycles and damage; empty in diagnoses of before."""
 
     def to_json(self) -> bytes:
         """The diagnosis as UTF-8 JSON, the same bytes for the same diagnosis."""
@@ -202,6 +205,9 @@ class Diagnosis:
                 "articles": tuple(_article(a) for a in content["articles"]),
                 "damaged": tuple(RecordingState(**d) for d in content["damaged"]),
                 "notes": tuple(content["notes"]),
+                "material": Material.from_content(content["material"])
+                if "material" in content
+                else Material(),
                 "top_codes": tuple((c, s, n) for c, s, n in content["top_codes"]),
             }
         )

@@ -14,6 +14,7 @@ from argus_pipeline.database.engine import session
 from argus_pipeline.database.models import Batch
 from argus_pipeline.database.records import diagnosis_content, upsert_diagnosis
 from argus_pipeline.diagnosis.composer import Case
+from argus_pipeline.diagnosis.listing import make_material
 from argus_pipeline.diagnosis.model import Diagnosis
 from argus_pipeline.diagnosis.recording_evidence import recording_states
 from argus_pipeline.diagnosis.summary import summarise
@@ -68,10 +69,11 @@ def pipeline_inputs(case: Case) -> dict[str, dict[str, Any]]:
 def make_case(
     manifest: Manifest, results: Sequence[RecordingResult], statistics: BatchStatistics
 ) -> Case:
-    """A batch as the diagnosis sees it: bounded evidence, and the damaged recordings."""
+    """A batch as the diagnosis sees it: bounded evidence, and what the report lists beside it."""
     summary = summarise(manifest, results, statistics)
     damaged, omitted = recording_states(results, summary.evidence)
-    return Case(manifest, summary, damaged, omitted)
+    material = make_material(results, statistics)
+    return Case(manifest, summary, damaged, omitted, material)
 
 
 def diagnose(

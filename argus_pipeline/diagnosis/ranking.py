@@ -9,8 +9,11 @@ A cause's score, by which the causes are ordered:
 
     severity    fatal 3, error 2, warn or none 1
     messages    log10 of their number, at most 2
-    update      1 when the batch contains or follows an update and the code was not there from
-                the start: its first message came later than 60 s and 5 % of the batch's time
+    update      1 when the code first came after the update: after the boot at which its ECU (or,
+                where that one does not tell, the first of the others) answered with another
+                software version than before. Where no ECU tells, 1 when the manifest names an
+                update and the code was not there from the start: its first message came later
+                than 60 s and 5 % of the batch's time
     article     1 when the article fits platform and firmware, 0.5 when it fits the platform or is
                 for any vehicle, 0 when it is for any platform but another firmware, or lacks
 
@@ -80,11 +83,17 @@ def came_late(piece: Evidence, batch_seconds: float) -> bool:
     return onset is not None and onset > max(_LATE_SECONDS, _LATE_SHARE * batch_seconds)
 
 
+def came_with_update(piece: Evidence, batch_seconds: float, *, update: bool) -> bool:
+    """Whether a code first came after the update; `update`: the manifest names one."""
+    after = piece.numbers.get("after_update_s")
+    return after >= 0 if after is not None else update and came_late(piece, batch_seconds)
+
+
 def fault_score(piece: Evidence, fit: Fit | None, *, update: bool, batch_seconds: float) -> float:
     """The score that orders faults, rounded to three decimals; `fit` is None without an article."""
     score = _SEVERITY_POINTS.get(str(piece.severity), 0.0)
     score += min(math.log10(max(piece.numbers["messages"], 1)), 2.0)
-    score += 1.0 if update and came_late(piece, batch_seconds) else 0.0
+    score += 1.0 if came_with_update(piece, batch_seconds, update=update) else 0.0
     return round(score + (0.0 if fit is None else _FIT_SCORE[fit]), 3)
 
 
@@ -127,7 +136,7 @@ def absence_confidence(summary: FeatureSummary) -> Confidence:
     most a tenth was not), 1 when every recording could be read.
     """
     scope = summary.of_kind(Kind.SCOPE)[0].numbers
-    lost, decoded = scope["quarantined_bytes"], scope["decoded_bytes"]
+    lost, decoded = scope["quarantined_bytes"] + scope["unread_bytes"], scope["decoded_bytes"]
     points, reasons = 0, []
     if scope["events"]:
         points += 2

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from argus_pipeline.batches.manifest import Manifest
+from argus_pipeline.diagnosis.ecus import EcuHistory
 from argus_pipeline.diagnosis.evidence import Evidence, Kind, Reference
 from argus_pipeline.diagnosis.log_evidence import NAME_CHARACTERS, Listed
 from argus_pipeline.diagnosis.model import RecordingState
-from argus_pipeline.diagnosis.text import amount, clean
+from argus_pipeline.diagnosis.text import amount, clean, moment
 from argus_pipeline.recordings.result import RecordingResult, Status
 from argus_pipeline.storage.keys import MANIFEST_NAME
 
@@ -19,8 +20,8 @@ _REASON_CHARACTERS: Final = 100
 _FULL_REASON_CHARACTERS: Final = 400
 
 
-def update_evidence(manifest: Manifest) -> Evidence:
-    """What the manifest says about an update."""
+def update_evidence(manifest: Manifest, histories: Sequence[EcuHistory] = ()) -> Evidence:
+    """What the manifest and the ECUs' own answers say about an update."""
     platform, firmware = _name(manifest.platform), _name(manifest.firmware)
     if manifest.firmware_from is None:
         statement = (
@@ -32,7 +33,25 @@ def update_evidence(manifest: Manifest) -> Evidence:
             f"Platform {platform}; the batch contains or follows an update from firmware"
             f" {_name(manifest.firmware_from)} to {firmware}, as its manifest says."
         )
-    return Evidence("", Kind.UPDATE, statement, references=(Reference(MANIFEST_NAME),))
+    changes = sorted((h.changes[0] for h in histories if h.changes), key=lambda c: (c.time, c.ecu))
+    if not changes:
+        return Evidence("", Kind.UPDATE, statement, references=(Reference(MANIFEST_NAME),))
+    first, last = changes[0], changes[-1]
+    statement += (
+        f" By their own answers (GetSoftwareVersion) {amount(len(changes), 'ECU')} booted with"
+        f" other software than before: {_name(first.ecu)} went from {first.before} to"
+        f" {first.after} at {moment(first.time)}"
+    )
+    if len(changes) > 1:
+        statement += f", the last, {_name(last.ecu)}, at {moment(last.time)}"
+    return Evidence(
+        "",
+        Kind.UPDATE,
+        statement + ".",
+        {"updated_ecus": len(changes)},
+        (Reference(MANIFEST_NAME),),
+        time=first.time,
+    )
 
 
 def damage_evidence(results: Sequence[RecordingResult]) -> Listed:

@@ -12,7 +12,9 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 from argus_pipeline.batches.manifest import Manifest
+from argus_pipeline.diagnosis.ecus import ecu_histories
 from argus_pipeline.diagnosis.evidence import Evidence, FeatureSummary, Kind, line
+from argus_pipeline.diagnosis.lifecycle_evidence import lifecycle_evidence, loss_evidence
 from argus_pipeline.diagnosis.log_evidence import (
     Listed,
     code_evidence,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 MAX_TOKENS: Final = 1000
 # What the id of a piece, its line end and the remainder's sentence can take at most.
 _TOKENS_PER_ID: Final = 2
-_TOKENS_FOR_REMAINDER: Final = 90
+_TOKENS_FOR_REMAINDER: Final = 130
 
 
 def summarise(
@@ -38,28 +40,33 @@ def summarise(
 ) -> FeatureSummary:
     """Number the evidence of a batch (E1, E2, …) in the order of `Kind`.
 
-    The order of importance decides what fits: scope and update, then codes, damaged recordings
-    and texts of fatal or error messages in turn, each the worst first.
+    The order of importance decides what fits: scope and update, then codes, damaged recordings,
+    texts of fatal or error messages, restarts and losses in turn, each the worst first.
     """
+    histories = ecu_histories(statistics)
     always = [
-        update_evidence(manifest),
+        update_evidence(manifest, histories),
         scope_evidence(statistics, len(manifest.recordings)),
         severity_evidence(statistics),
     ]
-    codes = code_evidence(statistics)
+    codes = code_evidence(statistics, histories)
     damage = damage_evidence(results)
     events = event_evidence(statistics)
+    unseen = int(statistics.total("lifecycles")) - statistics.lifecycles.height
+    lifecycles = lifecycle_evidence(histories, unseen=unseen)
+    losses = loss_evidence(statistics)
 
     room = MAX_TOKENS - _TOKENS_FOR_REMAINDER - sum(_cost(piece) for piece in always)
     chosen: list[Evidence] = []
-    for piece in _in_turn(codes.evidence, damage.evidence, events.evidence):
+    others = (damage, events, lifecycles, losses)
+    for piece in _in_turn(codes.evidence, *(listed.evidence for listed in others)):
         cost = _cost(piece)
         # The first that does not fit ends it, so that no lesser piece stands where a worse lacks.
         if cost > room:
             break
         room -= cost
         chosen.append(piece)
-    remainder = _remainder(codes, damage, events, chosen)
+    remainder = _remainder(codes, damage, events, lifecycles, losses, chosen)
     ordered = sorted([*always, *chosen], key=lambda piece: list(Kind).index(piece.kind))
     return FeatureSummary(
         tuple(
@@ -73,17 +80,20 @@ def _cost(piece: Evidence) -> int:
     return token_estimate(line(piece)) + _TOKENS_PER_ID
 
 
-def _in_turn(
-    codes: Sequence[Evidence], damage: Sequence[Evidence], events: Sequence[Evidence]
-) -> Iterable[Evidence]:
-    """Two codes, one damaged recording, one event, and so on: none of them crowds out another."""
+def _in_turn(codes: Sequence[Evidence], *others: Sequence[Evidence]) -> Iterable[Evidence]:
+    """Two codes, one piece of each other kind, and so on: none of them crowds out another."""
     pairs = zip_longest(codes[::2], codes[1::2])
-    for pair, damaged, event in zip_longest(pairs, damage, events):
-        yield from (piece for piece in (*(pair or ()), damaged, event) if piece is not None)
+    for pair, rest in zip_longest(pairs, zip_longest(*others)):
+        yield from (piece for piece in (*(pair or ()), *(rest or ())) if piece is not None)
 
 
 def _remainder(
-    codes: Listed, damage: Listed, events: Listed, chosen: Sequence[Evidence]
+    codes: Listed,
+    damage: Listed,
+    events: Listed,
+    lifecycles: Listed,
+    losses: Listed,
+    chosen: Sequence[Evidence],
 ) -> list[Evidence]:
     parts: list[str] = []
     numbers: dict[str, int | float] = {}
@@ -110,6 +120,19 @@ def _remainder(
         parts.append(
             f"{amount(number, 'more text')} of fatal or error messages without a code,"
             f" with {amount(messages, 'message')}"
+        )
+    number, ecus = left(lifecycles, Kind.LIFECYCLE, "ecus")
+    if number:
+        parts.append(f"how often {amount(ecus, 'more ECU')} started anew")
+    _, lost = left(losses, Kind.LOSS, "lost")
+    if lost:
+        # Also of senders that the statistics do not list.
+        numbers["loss_lost_left_out"] = lost
+        parts.append(f"{amount(lost, 'lost message')} of more senders")
+    if lifecycles.unseen:
+        numbers["lifecycles_unseen"] = lifecycles.unseen
+        parts.append(
+            f"{amount(lifecycles.unseen, 'older lifecycle')}, of which only the count is kept"
         )
     if events.unseen:
         numbers["events_unseen"] = events.unseen

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from argus_pipeline.diagnosis.evidence import Evidence
+from argus_pipeline.diagnosis.material import Material
 from argus_pipeline.diagnosis.model import ArticleUsed, Cause, Claim, Diagnosis
 from argus_pipeline.diagnosis.text import clean
 from argus_pipeline.report import view
@@ -51,7 +52,8 @@ def render_markdown(diagnosis: Diagnosis, charts: Charts | None = None) -> str:
         _section("What is not known", _bullets(diagnosis.unknowns)),
         _section("What was checked", _bullets(diagnosis.checked)),
         _section("Charts", _charts(diagnosis.batch, charts or {})),
-        _section("Recordings that were not read whole", _damaged(diagnosis)),
+        _section("Lifecycles", _lifecycles(diagnosis.material)),
+        _section("What could not be read", _unread(diagnosis)),
         _section("Evidence", _evidence(diagnosis.evidence)),
         _section("Articles", _articles(diagnosis.articles)),
         _section("How to read this report", _explanation(diagnosis)),
@@ -122,6 +124,56 @@ def _charts(batch: str, charts: Charts) -> str:
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _lifecycles(material: Material) -> str:
+    if not material.ecus:
+        return ""
+    table = _table(
+        ["ECU", "Boots", "Resumes", "Software", "From", "To", "Messages", "Lost"],
+        (
+            [
+                escape(ecu.ecu),
+                f"{ecu.boots:,}",
+                escape(view.resumes(ecu)),
+                escape(view.software(ecu)),
+                view.heard(ecu.first),
+                view.heard(ecu.last),
+                f"{ecu.messages:,}",
+                f"{ecu.lost_messages:,}",
+            ]
+            for ecu in material.ecus
+        ),
+    )
+    blocks = [escape(view.LIFECYCLES), table, escape(view.more_lifecycles(material))]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _unread(diagnosis: Diagnosis) -> str:
+    material = diagnosis.material
+    sentences = (escape(sentence) for sentence in view.unread(material))
+    blocks = [*sentences, _damaged(diagnosis), _stretches(material)]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _stretches(material: Material) -> str:
+    if not material.stretches:
+        return ""
+    table = _table(
+        ["Recording", "Byte offset", "Bytes", "Why they were not decoded"],
+        (
+            [
+                escape(stretch.recording),
+                f"{stretch.offset:,}",
+                f"{stretch.length:,}",
+                escape(stretch.reason),
+            ]
+            for stretch in material.stretches
+        ),
+    )
+    if material.stretches_omitted:
+        table += f"\n\nAnd {material.stretches_omitted:,} more stretches."
+    return table
 
 
 def _damaged(diagnosis: Diagnosis) -> str:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from argus_pipeline.diagnosis.evidence import Evidence, Reference
+from argus_pipeline.diagnosis.material import EcuLifecycles, Material
 from argus_pipeline.diagnosis.model import (
     ArticleUsed,
     Claim,
@@ -27,6 +29,10 @@ LABELS: Final = {
         "fixed rules over counts and articles; no language model took part",
     ),
 }
+LIFECYCLES: Final = (
+    "From one boot of an ECU to the next, over all DLT recordings; a resume follows a suspend, in"
+    " which the ECU was not off. Software is what the ECU itself answered (GetSoftwareVersion)."
+)
 EXPLANATION: Final = (
     "Each statement names what it rests on: E for evidence from the recordings, K for articles of"
     " the knowledge base. A statement whose citations or figures did not hold was taken out before"
@@ -111,6 +117,65 @@ def place(reference: Reference) -> str:
 def when(piece: Evidence) -> str:
     """The time of a piece of evidence, empty where it has none."""
     return "" if piece.time is None else moment(piece.time)
+
+
+def resumes(ecu: EcuLifecycles) -> str:
+    """How often an ECU went on without a boot."""
+    if not ecu.clock_changes:
+        return f"{ecu.resumes:,}"
+    return f"{ecu.resumes:,} (clock set {amount(ecu.clock_changes, 'time')})"
+
+
+def software(ecu: EcuLifecycles) -> str:
+    """What an ECU ran: `v2.2.9; v2.3.1 from 2026-11-20 09:08:26 UTC`."""
+    parts = [f"{ecu.software_omitted:,} older"] if ecu.software_omitted else []
+    for number, run in enumerate(ecu.software):
+        version = run.version or "not told"
+        told = number > 0 and run.since is not None
+        parts.append(f"{version} from {moment(run.since)}" if told and run.since else version)
+    return "; ".join(parts)
+
+
+def heard(time: datetime | None) -> str:
+    """When an ECU was first or last heard of."""
+    return "not known" if time is None else moment(time)
+
+
+def more_lifecycles(material: Material) -> str:
+    """What the table of lifecycles leaves out; empty when nothing."""
+    parts = []
+    if material.ecus_omitted:
+        parts.append(f"{amount(material.ecus_omitted, 'more ECU')} are not listed")
+    if material.lifecycles_omitted:
+        older = amount(material.lifecycles_omitted, "older lifecycle")
+        parts.append(f"{older} are in none of these figures")
+    elsewhere = material.lost_messages - sum(ecu.lost_messages for ecu in material.ecus)
+    if parts and elsewhere > 0:
+        parts.append(f"{amount(elsewhere, 'more message')} are missing there")
+    return sentence("; ".join(parts) + ".") if parts else ""
+
+
+def unread(material: Material) -> tuple[str, ...]:
+    """What is missing, in numbers: of bytes, of compressed bytes and of messages."""
+    sentences = []
+    if material.quarantined_bytes:
+        size = material.decoded_bytes + material.quarantined_bytes
+        sentences.append(
+            f"{material.quarantined_bytes:,} of {amount(size, 'byte')} could not be decoded. The"
+            " quarantine records in the bucket list every stretch."
+        )
+    if material.unread_bytes:
+        sentences.append(
+            f"{amount(material.unread_bytes, 'byte')} of compressed recordings could not be"
+            " decompressed; what they held is not known."
+        )
+    if material.lost_messages:
+        verb = "is" if material.lost_messages == 1 else "are"
+        sentences.append(
+            f"{amount(material.lost_messages, 'message')} {verb} missing by the counters of their"
+            " senders: never recorded, or in bytes that could not be decoded."
+        )
+    return tuple(sentences)
 
 
 def state(recording: RecordingState) -> str:

@@ -93,6 +93,11 @@ class Body(NamedTuple):
     big_endian: bool = False
     timestamped: bool = True
 
+    @property
+    def is_control(self) -> bool:
+        """Whether this is a control message, which no counter counts."""
+        return bool(self.extended) and self.extended[0] & 0x0E == _CONTROL
+
 
 def log(
     level: str, app: str, context: str, arguments: Sequence[Argument], *, big_endian: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from argus_pipeline.simulate.chatter import CHATTER
@@ -36,15 +36,29 @@ class _Line(NamedTuple):
     ecu: str
     body: Body
     fault: Fault | None = None
-    lost_before: int = 0
+    lost_here: int = 0
 
 
 @dataclass(slots=True)
 class _Sender:
-    """An ECU's counter, which starts again with the ECU."""
+    """An ECU's counters, one for each context as libdlt counts; they start again with the ECU.
+
+    What is lost is missing in the count of the context that speaks next.
+    """
 
     since: int = -1
-    counter: int = 0
+    lost: int = 0
+    counters: dict[bytes, int] = field(default_factory=dict)
+
+    def count(self, body: Body) -> int:
+        """The counter of the next message; control messages have none."""
+        if body.is_control:
+            return 0
+        counter = self.counters.get(body.extended[2:], 0)
+        if counter and self.lost:
+            counter, self.lost = counter + self.lost, 0
+        self.counters[body.extended[2:]] = counter + 1
+        return counter
 
 
 def write_dlt(
@@ -66,7 +80,7 @@ def write_dlt(
     lines += _fault_lines(drive, ecus)
     if lost:
         halfway = drive.when_running(ecus[0], (drive.start + drive.end) // 2 + 60 * SECOND)
-        lines.append(_Line(halfway, ecus[0], buffer_overflow(lost), lost_before=lost))
+        lines.append(_Line(halfway, ecus[0], buffer_overflow(lost), lost_here=lost))
     lines += _chatter_lines(drive, ecus, max(size // _CHATTER_BYTES - len(lines), 0), dice)
     lines.sort(key=lambda line: line.time)
     return _write(drive, lines, dice)
@@ -130,19 +144,18 @@ def _write(drive: Drive, lines: Sequence[_Line], dice: Dice) -> Recording:
         if since is None:
             raise ValueError(f"{line.ecu} says something while it is down")
         if since != sender.since:
-            sender.since, sender.counter = since, 0
-        sender.counter += line.lost_before
+            sender = senders[line.ecu] = _Sender(since)
+        sender.lost += line.lost_here
         # The receiver's clock is a little late, by the way through the vehicle's network.
         delay = dice.whole(100_000, 3_000_000)
         bytes_ = message(
             line.body,
             time_ns=line.time,
             ecu=line.ecu,
-            counter=sender.counter,
+            counter=sender.count(line.body),
             session_id=1000 + ECUS.index(line.ecu) if line.ecu == "IVI" else None,
             ticks=max(line.time - since - delay, 0) // _TICK,
         )
-        sender.counter += 1
         written.append(Written(len(data), len(bytes_), line.time, line.fault))
         data += bytes_
     return Recording(bytes(data), tuple(written))

@@ -10,6 +10,7 @@ import polars as pl
 from argus_pipeline.recordings.result import RecordingResult
 from argus_pipeline.statistics.batch import BatchStatistics
 from argus_pipeline.statistics.severity import CRITICAL, NONE
+from argus_pipeline.statistics.sources import message_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def check_totals(
     Returns:
         What does not agree, nothing when all is well.
     """
-    parsed = sum(result.rows for result in results)
+    parsed = sum(message_rows(result) for result in results)
     counts = _sum(statistics.severities)
     severities = dict(statistics.severities.select("severity", "messages").iter_rows())
     total = statistics.total
@@ -56,6 +57,8 @@ def check_totals(
             sum(result.decoded_bytes for result in results),
             total("decoded_bytes"),
         ),
+        ("lifecycles", sum(result.lifecycles for result in results), total("lifecycles")),
+        ("lost messages", sum(result.lost_messages for result in results), total("lost_messages")),
         *_by_recording(statistics.recordings, results),
     ]
     bounded = [
@@ -63,6 +66,8 @@ def check_totals(
         ("events, at least those with a severity", counts - severities.get(NONE, 0), "events"),
         ("messages on the time line, at most", _sum(statistics.timeline), "messages"),
         ("messages with a code, at most the events", total("coded"), "events"),
+        ("lifecycles that are listed, at most", statistics.lifecycles.height, "lifecycles"),
+        ("lost messages that are listed, at most", _lost(statistics.losses), "lost_messages"),
     ]
     return tuple(
         Difference(what, expected, found) for what, expected, found in compared if expected != found
@@ -75,10 +80,14 @@ def _by_recording(
     recordings: pl.DataFrame, results: Sequence[RecordingResult]
 ) -> Iterable[tuple[str, int, int]]:
     found: dict[str, int] = dict(recordings.select("recording", "messages").iter_rows())
-    parsed = {result.recording: result.rows for result in results}
+    parsed = {result.recording: message_rows(result) for result in results}
     for name in sorted(found.keys() | parsed.keys()):
         yield f"messages of {name}", parsed.get(name, 0), found.get(name, 0)
 
 
 def _sum(frame: pl.DataFrame) -> int:
     return int(frame["messages"].sum())
+
+
+def _lost(losses: pl.DataFrame) -> int:
+    return int(losses["lost"].sum())

@@ -17,6 +17,7 @@ from argus_pipeline.statistics import schemas, signals
 from argus_pipeline.statistics.codes import CODE_PATTERNS, CodePattern, codes_in
 from argus_pipeline.statistics.events import SCHEMA, events
 from argus_pipeline.statistics.failures import readable
+from argus_pipeline.statistics.lifecycles import lifecycle_statistics
 from argus_pipeline.statistics.severity import CRITICAL, SEVERITY
 from argus_pipeline.statistics.sources import RecordingTables, group_tables, name_recordings
 from argus_pipeline.statistics.templates import shortened, template
@@ -47,6 +48,8 @@ class BatchStatistics:
     critical_events: pl.DataFrame
     critical_templates: pl.DataFrame
     signals: pl.DataFrame
+    lifecycles: pl.DataFrame
+    losses: pl.DataFrame
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -83,7 +86,8 @@ def compute_statistics(
     """
     with readable():
         groups = group_tables(sources, storage_options)
-        messages = pl.concat([events(group) for group in groups] or [_no_messages()])
+        of_messages = [group for group in groups if group.holds_messages]
+        messages = pl.concat([events(group) for group in of_messages] or [_no_messages()])
         counts = _collect(_counts(messages))
         seconds = _collect(_seconds(messages))
         coded = _collect(_coded(messages, patterns))
@@ -91,9 +95,10 @@ def compute_statistics(
         templates = _collect(_templates(messages))
         measured = [
             signals.unfold(group, _collect(frame))
-            for group in groups
+            for group in of_messages
             if (frame := signals.signals(group)) is not None
         ]
+        ecus = lifecycle_statistics(groups)
     counts, coded, critical, templates = (
         name_recordings(frame, groups) for frame in (counts, coded, critical, templates)
     )
@@ -101,7 +106,7 @@ def compute_statistics(
     recordings = _recordings(results, counts)
     return BatchStatistics(
         recordings=recordings,
-        totals=schemas.fit("totals", _totals(counts, coded, recordings)),
+        totals=schemas.fit("totals", _totals(counts, coded, recordings, ecus.totals)),
         severities=_summed("severities", counts, "severity"),
         sources=_summed("sources", counts, "ecu", "app", "context", "severity"),
         codes=schemas.fit("codes", _codes(coded)),
@@ -113,6 +118,8 @@ def compute_statistics(
         critical_events=schemas.fit("critical_events", _critical_events(critical, patterns)),
         critical_templates=_top_templates(templates),
         signals=schemas.fit("signals", found),
+        lifecycles=ecus.lifecycles,
+        losses=ecus.losses,
     )
 
 
@@ -274,6 +281,9 @@ def _recordings(results: Sequence[RecordingResult], counts: pl.DataFrame) -> pl.
                 r.decoded_bytes,
                 r.quarantined_bytes,
                 r.fault_count,
+                r.unread_bytes,
+                r.lifecycles,
+                r.lost_messages,
             )
             for r in results
         ],
@@ -286,7 +296,9 @@ def _recordings(results: Sequence[RecordingResult], counts: pl.DataFrame) -> pl.
     return schemas.fit("recordings", joined.with_columns(pl.col("messages").fill_null(0)))
 
 
-def _totals(counts: pl.DataFrame, coded: pl.DataFrame, recordings: pl.DataFrame) -> pl.DataFrame:
+def _totals(
+    counts: pl.DataFrame, coded: pl.DataFrame, recordings: pl.DataFrame, ecus: pl.DataFrame
+) -> pl.DataFrame:
     critical = pl.col("messages").filter(pl.col("severity").is_in(CRITICAL)).sum()
     summed = counts.select(
         pl.col("messages", "events", "unplaced", "clock_not_set").sum(),
@@ -297,6 +309,8 @@ def _totals(counts: pl.DataFrame, coded: pl.DataFrame, recordings: pl.DataFrame)
     )
     from_results = recordings.select(
         pl.len().alias("recordings"),
-        pl.col("decoded_bytes", "quarantined_bytes", "fault_count").sum(),
+        pl.col("decoded_bytes", "quarantined_bytes", "fault_count", "unread_bytes").sum(),
     )
-    return pl.concat([summed, from_results, coded.select(pl.col("coded").sum())], how="horizontal")
+    return pl.concat(
+        [summed, from_results, coded.select(pl.col("coded").sum()), ecus], how="horizontal"
+    )

@@ -2,7 +2,7 @@
 
 | column    | from the table `messages` of DLT  | from a table of `.rec`                           |
 |-----------|-----------------------------------|--------------------------------------------------|
-| time      | storage_time                      | sample_time, else sent, else received            |
+| time      | time (the event time)             | sample_time, else sent, else received            |
 | path      | where the file lies               | where the file lies                              |
 | table     | `messages`                        | `<message name>-<sender>`                        |
 | offset    | offset                            | offset                                           |
@@ -20,6 +20,10 @@ fields only, and of several the first of this list counts. Numeric severities ar
 fatal to 6 verbose. A field `level` makes no event by itself (it may be a fuel level): it is taken
 for the severity of types that have a code. Integer codes become text: `0x` and at least six
 hexadecimal digits for `dtc` (ISO 14229-1), decimal digits for the others; 0 is no code.
+
+The tables `lifecycles` and `sources` of DLT hold no messages. Tables of decoders that were added
+are read as those of `.rec` where they have the columns `offset`, `sent`, `received` and
+`sample_time`, and left out where they have not.
 """
 
 from __future__ import annotations
@@ -32,10 +36,7 @@ import polars as pl
 
 from argus_pipeline.statistics import severity
 from argus_pipeline.statistics.codes import spelled
-from argus_pipeline.statistics.sources import DLT, PATH, TableGroup
-
-ENVELOPE: Final = ("offset", "size", "sent", "received", "sample_time")
-"""Columns that every `.rec` table starts with."""
+from argus_pipeline.statistics.sources import DLT, ENVELOPE, PATH, TableGroup
 
 _COLUMNS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "time": pl.Datetime("ns", "UTC"),
@@ -99,7 +100,7 @@ def event_fields(schema: Mapping[str, pl.DataType]) -> EventFields:
 
 
 def events(group: TableGroup) -> pl.LazyFrame:
-    """The messages of a group of tables as one lazy frame with the columns of `SCHEMA`."""
+    """The messages of a group that holds messages, as a lazy frame with the columns of `SCHEMA`."""
     if group.format == DLT:
         columns = _of_messages()
     else:
@@ -125,7 +126,7 @@ def _of_messages() -> dict[str, pl.Expr]:
     given = pl.col("severity").cast(pl.String)
     known = pl.when(given.is_in(severity.SEVERITIES[:-1])).then(given)
     return {
-        "time": pl.col("storage_time"),
+        "time": pl.col("time"),
         "ecu": pl.col("ecu"),
         "app": pl.col("app"),
         "context": pl.col("context"),

@@ -3,13 +3,16 @@
 Each is kept as `statistics/<batch>/<name>.parquet` and has the same columns when it is empty.
 Times are in UTC with nanoseconds, `severity` sorts from `fatal` to `none`, counts are of messages.
 
-recordings        one row a recording, from its result. `messages`: rows found in its tables.
+recordings        one row a recording, from its result. `messages`: rows found in its tables of
+                  messages; `unread_bytes`: what a torn compressed stream left out;
+                  `lost_messages`: missing by the counters of their senders.
 totals            one row. `events`: messages with a severity, or of a type with a fault code;
                   `critical_events`: those that are fatal or error; `coded`: those that name a
                   fault code; `unplaced`: without a time; `clock_not_set`: with a time before
                   2001; `unmapped_severities`: with a severity that no known scale has (they
                   count as `none`). `first_time`, `last_time`: of the messages with a set clock,
-                  where there are any.
+                  where there are any. `lifecycles`, `losses`: rows that these frames would have
+                  without a bound; `lost_messages`: the sum of all losses.
 severities        messages by severity. Their sum is `totals.messages`.
 sources           messages by ecu, application, context and severity; the same sum.
 codes             one row a fault code. `severity`: the worst; `ecu`: the one with the most
@@ -25,6 +28,11 @@ critical_templates  the 1,000 most frequent templates of fatal and error events.
                   `table`, `offset`: the first message of it, by time, then by place.
 signals           numeric and boolean fields of `.rec` tables. `messages`: rows of the table;
                   `missing`: nulls; `nan`: not a number; min, max, mean: of the other values.
+lifecycles        boots and resumes of ECUs, the 1,000 that started last: the columns of the DLT
+                  table of this name, and `lost`, the messages missing in the whole boot (0 in its
+                  resumes). An ECU that is in several recordings has rows of each.
+losses            senders of which messages are missing, the 1,000 that lack most, by recording and
+                  boot (`lifecycle`): columns of the DLT table `sources`.
 """
 
 from __future__ import annotations
@@ -47,6 +55,9 @@ _COLUMNS: Final[dict[str, dict[str, pl.DataType | type[pl.DataType]]]] = {
         "decoded_bytes": pl.UInt64,
         "quarantined_bytes": pl.UInt64,
         "fault_count": pl.UInt64,
+        "unread_bytes": pl.UInt64,
+        "lifecycles": pl.UInt64,
+        "lost_messages": pl.UInt64,
     },
     "totals": {
         "recordings": pl.UInt64,
@@ -62,6 +73,10 @@ _COLUMNS: Final[dict[str, dict[str, pl.DataType | type[pl.DataType]]]] = {
         "decoded_bytes": pl.UInt64,
         "quarantined_bytes": pl.UInt64,
         "fault_count": pl.UInt64,
+        "unread_bytes": pl.UInt64,
+        "lifecycles": pl.UInt64,
+        "losses": pl.UInt64,
+        "lost_messages": pl.UInt64,
     },
     "severities": {"severity": SEVERITY, "messages": pl.UInt64},
     "sources": {
@@ -126,6 +141,35 @@ _COLUMNS: Final[dict[str, dict[str, pl.DataType | type[pl.DataType]]]] = {
         "max": pl.Float64,
         "mean": pl.Float64,
     },
+    "lifecycles": {
+        "recording": pl.String,
+        "ecu": pl.String,
+        "lifecycle": pl.UInt32,
+        "kind": pl.String,
+        "boot": pl.UInt32,
+        "start": TIME,
+        "end": TIME,
+        "software_version": pl.String,
+        "first_storage_time": TIME,
+        "last_storage_time": TIME,
+        "first_uptime_s": pl.Float64,
+        "last_uptime_s": pl.Float64,
+        "first_offset": pl.UInt64,
+        "last_offset": pl.UInt64,
+        "messages": pl.UInt64,
+        "control_requests": pl.UInt64,
+        "lost": pl.UInt64,
+    },
+    "losses": {
+        "recording": pl.String,
+        "ecu": pl.String,
+        "app": pl.String,
+        "context": pl.String,
+        "lifecycle": pl.UInt32,
+        "messages": pl.UInt64,
+        "lost": pl.UInt64,
+        "gaps": pl.UInt64,
+    },
 }
 
 SCHEMAS: Final = {name: pl.Schema(columns) for name, columns in _COLUMNS.items()}
@@ -137,6 +181,8 @@ _ORDER: Final[dict[str, tuple[list[str], list[bool]]]] = {
         [True, False, False, False],
     ),
     "critical_events": (["time", "recording", "table", "offset"], [False] * 4),
+    "lifecycles": (["ecu", "start", "recording", "lifecycle"], [False] * 4),
+    "losses": (["lost", "recording", "ecu", "app", "context", "lifecycle"], [True] + [False] * 5),
 }
 """Columns to sort by, and which of them downwards; any other frame is sorted by its columns."""
 

@@ -6,8 +6,8 @@ from typing import Final
 
 import polars as pl
 
-from argus_pipeline.statistics.events import ENVELOPE, event_fields
-from argus_pipeline.statistics.sources import PATH, REC, TableGroup, name_recordings
+from argus_pipeline.statistics.events import event_fields
+from argus_pipeline.statistics.sources import ENVELOPE, PATH, REC, TableGroup, name_recordings
 
 # Parallel sums differ in their last digits from run to run; these are the digits that do not.
 _MEAN_DIGITS: Final = 10

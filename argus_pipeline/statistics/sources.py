@@ -9,11 +9,15 @@ from typing import Final
 import polars as pl
 
 from argus_pipeline.recordings.result import RecordingResult, TableOutput
+from argus_pipeline.recordings.tables import MESSAGES
 
 DLT: Final = "dlt"
 REC: Final = "rec"
-MESSAGES: Final = "messages"
-"""The one table of a DLT recording."""
+ENVELOPE: Final = ("offset", "size", "sent", "received", "sample_time")
+"""Columns that every `.rec` table starts with."""
+
+MESSAGE_COLUMNS: Final = ("offset", "sent", "received", "sample_time")
+"""Columns by which a table of a decoder that was added counts as one of messages."""
 
 PATH: Final = "argus path"
 """Column of a scan that tells from which file a row comes."""
@@ -25,7 +29,7 @@ class RecordingTables:
 
     Args:
         recording: its name in the batch.
-        format: `dlt` or `rec`.
+        format: `dlt`, `rec`, or the name of a decoder that was added.
         tables: table name to a path or an `s3://` address that polars can scan.
     """
 
@@ -61,6 +65,16 @@ class TableGroup:
     recordings: Mapping[str, str]
     storage_options: Mapping[str, str] | None = None
 
+    @property
+    def holds_messages(self) -> bool:
+        """Whether each row is a message; other tables say something about the messages."""
+        if self.format == DLT:
+            return self.table == MESSAGES
+        if self.format == REC:
+            return True
+        offset, *times = (self.schema.get(column) for column in MESSAGE_COLUMNS)
+        return offset == pl.UInt64 and all(isinstance(time, pl.Datetime) for time in times)
+
     def scan(self) -> pl.LazyFrame:
         """One lazy scan over all files, with the column `PATH`."""
         return pl.scan_parquet(
@@ -70,6 +84,19 @@ class TableGroup:
             glob=False,
             storage_options=dict(self.storage_options) if self.storage_options else None,
         )
+
+
+def message_rows(result: RecordingResult) -> int:
+    """How many of a recording's rows are messages, by what its result says of its tables."""
+    if result.format in {None, DLT, REC}:
+        return result.rows
+    return sum(table.rows for table in result.tables if _has_message_columns(table))
+
+
+def _has_message_columns(table: TableOutput) -> bool:
+    columns = dict(table.columns)
+    offset, *times = (columns.get(column, "") for column in MESSAGE_COLUMNS)
+    return offset == "uint64" and all(time.startswith("timestamp[") for time in times)
 
 
 def name_recordings(collected: pl.DataFrame, groups: Iterable[TableGroup]) -> pl.DataFrame:

@@ -54,6 +54,54 @@ def test_a_damaged_recording_is_named_and_the_batch_goes_on(pipeline, samples) -
     ]
 
 
+def test_the_ui_shows_lifecycles_and_damage(pipeline, samples) -> None:
+    pipeline.put("b1", samples)
+    result = pipeline.run("b1")
+
+    def shown(asset: str, table: str) -> list[dict[str, object]]:
+        [event] = [
+            m for m in result.get_asset_materialization_events() if m.asset_key.path == [asset]
+        ]
+        return [record.data for record in event.materialization.metadata[table].records]
+
+    [fault] = shown("parsed_csv", "damage")
+    assert (fault["recording"], fault["bytes"]) == ("c_garbage5k.dlt", 5000)
+    assert fault["what was wrong"]
+    counted = {r["recording"]: r for r in shown("parsed_csv", "recordings table")}
+    assert counted["golden.dlt"]["lifecycles"] == 1
+    assert counted["golden.dlt"]["lost messages"] == 0
+    assert counted["J7_v2.3.1_0001.rec"]["lifecycles"] == 0
+    [lifecycle] = [
+        row
+        for row in shown("batch_statistics", "lifecycles of the ECUs")
+        if row["recording"] == "golden.dlt"
+    ]
+    assert (lifecycle["ecu"], lifecycle["kind"], lifecycle["messages"]) == ("ECU1", "boot", 11)
+    assert lifecycle["start UTC"] == "2026-11-23 15:38:41"
+    report = pipeline.store.get(keys.report("b1", "md")).decode()
+    assert "## Lifecycles" in report
+    assert "## What could not be read" in report
+
+
+def test_one_recording_is_read_by_several_threads_and_many_share_them(
+    pipeline, samples, monkeypatch
+) -> None:
+    given = []
+
+    def noted(*arguments, threads, **keywords):
+        given.append(threads)
+        return parse_to_bucket(*arguments, threads=threads, **keywords)
+
+    monkeypatch.setattr(parsed_csv, "parse_to_bucket", noted)
+    pipeline.put("alone", {"r.dlt": samples["golden.dlt"]})
+    assert pipeline.run("alone").success
+    assert given == [4]
+    given.clear()
+    pipeline.put("many", {f"r{i:02}.dlt": samples["golden.dlt"] for i in range(40)})
+    assert pipeline.run("many").success
+    assert given == [1] * 40
+
+
 def test_running_a_batch_again_writes_the_same_bytes_and_one_diagnosis(pipeline, samples) -> None:
     pipeline.put("b1", samples)
 

@@ -63,7 +63,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> BatchStatistics:
     """Every severity in every bin, and more codes than fit."""
     rows = [
         {
-            "storage_time": START + timedelta(seconds=n % 3_600),
+            "time": START + timedelta(seconds=n % 3_600),
             "severity": SEVERITIES[n % 6],
             "text": f"E{n % 997:03} at {n}",
             "ecu": f"E{n % 11}",

@@ -44,7 +44,7 @@ def texts(spec: dict[str, Any]) -> str:
 
 def test_every_placed_message_is_drawn_once(tmp_path: Path) -> None:
     rows = [
-        {"storage_time": START + timedelta(seconds=7 * n), "severity": word}
+        {"time": START + timedelta(seconds=7 * n), "severity": word}
         for n, word in enumerate(SEVERITIES[:-1] * 30)
     ]
     found = spec(MadeBatch(tmp_path).dlt("a.dlt", rows))
@@ -79,7 +79,7 @@ def test_bins_with_fatal_messages_are_marked(tmp_path: Path) -> None:
 
 
 def test_axes_have_titles_with_units(tmp_path: Path) -> None:
-    rows = [{"storage_time": START + timedelta(minutes=m)} for m in range(400)]
+    rows = [{"time": START + timedelta(minutes=m)} for m in range(400)]
     (bar,) = bars(spec(MadeBatch(tmp_path).dlt("a.dlt", [*rows])))
     assert bar["encoding"]["x"]["title"] == "Time (UTC), 23 November 2026"
     assert bar["encoding"]["x"]["scale"]["type"] == "utc"
@@ -87,26 +87,26 @@ def test_axes_have_titles_with_units(tmp_path: Path) -> None:
 
 
 def test_an_axis_over_midnight_names_both_days(tmp_path: Path) -> None:
-    rows = [{"storage_time": START + timedelta(hours=h)} for h in range(20)]
+    rows = [{"time": START + timedelta(hours=h)} for h in range(20)]
     (bar,) = bars(spec(MadeBatch(tmp_path).dlt("a.dlt", rows)))
     assert bar["encoding"]["x"]["title"] == "Time (UTC), 23 November 2026 to 24 November 2026"
 
 
 def test_the_lines_below_the_title_name_the_batch_and_what_is_not_shown(tmp_path: Path) -> None:
-    rows = [{}, {"storage_time": None}, {"storage_time": EPOCH}, {"storage_time": EPOCH}]
+    rows = [{}, {"time": None}, {"time": EPOCH}, {"time": EPOCH}]
     first, second = spec(MadeBatch(tmp_path).dlt("a.dlt", rows))["title"]["subtitle"]
     assert first == "LFV3A23C0K3000001 · J7 · firmware v2.2.9 → v2.3.1 · batch batch-1"
     assert second == "4 messages; not shown: 2 of a clock that was not set, 1 without a time"
 
 
 def test_a_clock_that_was_never_set_is_said(tmp_path: Path) -> None:
-    found = spec(MadeBatch(tmp_path).dlt("a.dlt", [{"storage_time": EPOCH}]), None)
+    found = spec(MadeBatch(tmp_path).dlt("a.dlt", [{"time": EPOCH}]), None)
     assert found["title"]["subtitle"] == ["1 message; the clock was never set"]
     assert len(drawn(found)) == 1
 
 
 def test_what_a_jump_put_far_away_is_told_with_what_was_bad_in_it(tmp_path: Path) -> None:
-    far = {"storage_time": START + timedelta(days=4_000)}
+    far = {"time": START + timedelta(days=4_000)}
     rows = [{}] * 50 + [far, {**far, "severity": "error"}]
     found = spec(MadeBatch(tmp_path).dlt("a.dlt", rows), None)
     assert found["title"]["subtitle"] == [

@@ -29,10 +29,31 @@ SELECT 'column', table_name, column_name,
 ORDER BY 1, 2, 3
 """
 
+FIRST_REVISIONS_ROW = """
+WITH batch AS (
+  INSERT INTO argus.batches
+    (batch, vehicle, platform, firmware, priority, created, manifest_etag, files, bytes, tags)
+  VALUES ('b1', 'V1', 'J7', 'v2.3.1', 'P1', now(), 'etag', 1, 100, '{}') RETURNING batch
+)
+INSERT INTO argus.recordings
+  (batch, recording, status, format, size, rows, decoded_bytes, quarantined_bytes, fault_count,
+   input_hash, parser_version, tables)
+SELECT batch, 'a.dlt', 'parsed', 'dlt', 100, 7, 100, 0, 0, 'h', '0.1.0', '[]' FROM batch
+"""
+
 
 def definitions(connection: Connection) -> list[tuple[Any, ...]]:
     rows = connection.execute(text(DEFINITIONS))
     return [tuple(row) for row in rows if "alembic_version" not in str(tuple(row))]
+
+
+def to_revision(connection: Connection, revision: str) -> None:
+    folder = migrations.__file__.replace("migrate.py", "migrations")
+    config = Config()
+    config.set_main_option("script_location", folder)
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.downgrade(config, revision)
 
 
 def test_an_empty_database_is_brought_to_the_newest_revision(database_url: str) -> None:
@@ -87,19 +108,29 @@ def test_models_and_migrations_agree_on_every_constraint_index_and_column(
 
 def test_the_revisions_can_be_taken_back(database_url: str) -> None:
     migrations.migrate(database_url)
-    folder = migrations.__file__.replace("migrate.py", "migrations")
-    config = Config()
-    config.set_main_option("script_location", folder)
-    config.set_main_option("path_separator", "os")
     with create_engine(database_url).begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
+        to_revision(connection, "base")
         left = connection.execute(
             text(f"SELECT tablename FROM pg_tables WHERE schemaname='{SCHEMA}'")
         )
         assert [row[0] for row in left] == ["alembic_version"]
     migrations.migrate(database_url)
     assert migrations.current_revision(database_url) == migrations.head_revision()
+
+
+def test_recordings_of_the_first_revision_outlast_both_ways(database_url: str) -> None:
+    migrations.migrate(database_url)
+    with create_engine(database_url).begin() as connection:
+        to_revision(connection, "0001")
+        connection.execute(text(FIRST_REVISIONS_ROW))
+    migrations.migrate(database_url)
+    with create_engine(database_url).begin() as connection:
+        kept = "SELECT rows, lifecycles, lost_messages FROM argus.recordings"
+        assert connection.execute(text(kept)).one() == (7, None, None)
+        connection.execute(text("UPDATE argus.recordings SET format = 'bench-log', lifecycles = 2"))
+        to_revision(connection, "0001")
+        kept = "SELECT rows, format FROM argus.recordings"
+        assert connection.execute(text(kept)).one() == (7, None)
 
 
 def test_several_processes_may_migrate_at_once(database_url: str) -> None:

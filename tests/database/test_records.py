@@ -134,6 +134,26 @@ def test_bytes_that_do_not_add_up_are_refused_by_the_database(engine: Engine) ->
         upsert_recordings(opened, BATCH, [replace(RESULT, decoded_bytes=91)])
 
 
+def test_a_recording_keeps_its_lifecycles_its_losses_and_how_it_was_compressed(
+    engine: Engine,
+) -> None:
+    torn = replace(
+        RESULT, lifecycles=3, lost_messages=12, compression="gzip", stored_size=60, unread_bytes=7
+    )
+    with session(engine) as opened:
+        upsert_recordings(opened, BATCH, [torn])
+        row = opened.get_one(Recording, (BATCH, torn.recording))
+        assert (row.lifecycles, row.lost_messages) == (3, 12)
+        assert (row.compression, row.stored_size, row.unread_bytes) == ("gzip", 60, 7)
+        assert upsert_recordings(opened, BATCH, [replace(torn, lost_messages=13)]) == 1
+
+
+def test_a_recording_that_a_decoder_of_others_read_has_its_row(engine: Engine) -> None:
+    with session(engine) as opened:
+        upsert_recordings(opened, BATCH, [replace(RESULT, format="bench-log")])
+        assert opened.scalars(select(Recording.format)).one() == "bench-log"
+
+
 def test_thousands_of_recordings_go_in_at_once(engine: Engine) -> None:
     results = [replace(RESULT, recording=f"r{n}.dlt") for n in range(2500)]
     with session(engine) as opened:

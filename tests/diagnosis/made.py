@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
+from charts.made import lifecycles, sources
 
 from argus_pipeline.batches.manifest import BatchFile, Manifest
 from argus_pipeline.knowledge.articles import Article
@@ -88,7 +90,7 @@ def write_messages(folder: Path, recording: str, messages: Sequence[Message]) ->
         {
             "offset": [64 * number for number in range(len(messages))],
             "size": [64] * len(messages),
-            "storage_time": [START + timedelta(seconds=m.second) for m in messages],
+            "time": [START + timedelta(seconds=m.second) for m in messages],
             "ecu": [m.ecu for m in messages],
             "app": ["APP"] * len(messages),
             "context": ["CTX"] * len(messages),
@@ -98,7 +100,7 @@ def write_messages(folder: Path, recording: str, messages: Sequence[Message]) ->
         schema={
             "offset": pl.UInt64,
             "size": pl.UInt32,
-            "storage_time": pl.Datetime("ns", "UTC"),
+            "time": pl.Datetime("ns", "UTC"),
             "ecu": pl.String,
             "app": pl.String,
             "context": pl.String,
@@ -110,10 +112,32 @@ def write_messages(folder: Path, recording: str, messages: Sequence[Message]) ->
 
 
 def statistics(
-    folder: Path, messages: Sequence[Message], results: Sequence[RecordingResult] | None = None
+    folder: Path,
+    messages: Sequence[Message],
+    results: Sequence[RecordingResult] | None = None,
+    *,
+    boots: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    senders: Sequence[Mapping[str, Any]] = (),
 ) -> BatchStatistics:
-    tables = write_messages(folder, "ecu1.dlt", messages)
-    return compute_statistics([tables], results or [result(rows=len(messages))])
+    """The statistics over messages of ecu1.dlt.
+
+    Args:
+        folder: where the tables go.
+        messages: of the recording.
+        results: of all recordings.
+        boots: by recording, the rows of its table of lifecycles.
+        senders: the rows of the table of senders of ecu1.dlt.
+    """
+    tables = [write_messages(folder, "ecu1.dlt", messages)]
+    small = [(name, "lifecycles", lifecycles(rows)) for name, rows in (boots or {}).items()]
+    if senders:
+        small.append(("ecu1.dlt", "sources", sources(senders)))
+    for recording, table, frame in small:
+        path = folder / recording / f"{table}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame.write_parquet(path)
+        tables.append(RecordingTables(recording, "dlt", {table: str(path)}))
+    return compute_statistics(tables, results or [result(rows=len(messages))])
 
 
 WHEEL_SPEED = Article(

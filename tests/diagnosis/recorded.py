@@ -12,6 +12,7 @@ from argus_pipeline.batches.manifest import BatchFile, Manifest
 from argus_pipeline.recordings.decoding import parse_recording
 from argus_pipeline.recordings.parsing import make_result
 from argus_pipeline.recordings.result import RecordingResult, TableOutput
+from argus_pipeline.recordings.source import open_source
 from argus_pipeline.recordings.specifications import specification_files
 from argus_pipeline.statistics import BatchStatistics, RecordingTables, compute_statistics
 
@@ -29,8 +30,8 @@ def recorded(folder: Path, files: Sequence[Path], specification: Path | None = N
     for file in files:
         place = folder / file.name
         place.mkdir(parents=True)
-        with file.open("rb") as stream:
-            parsed = parse_recording(stream, place, name=file.name, specifications=specifications)
+        with open_source(file, place) as source:
+            parsed = parse_recording(source, place, name=file.name, specifications=specifications)
         tables = tuple(
             TableOutput(t.name, t.rows, f"{t.name}.csv", "c", f"{t.name}.parquet", "p", t.columns)
             for t in parsed.tables

@@ -74,7 +74,7 @@ def test_damaged_rec_recordings_are_named_with_what_was_saved(
     assert damaged.decoded_bytes + damaged.quarantined_bytes == file.stat().st_size
     for report in (render_markdown(found), render_html(found)):
         assert f"{damaged.quarantined_bytes:,} of" in report or damaged.quarantined_bytes == 0
-        assert "Recordings that were not read whole" in report
+        assert "What could not be read" in report
 
 
 def test_all_dlt_samples_as_one_batch_stay_within_the_bounds(data: Path, tmp_path: Path) -> None:

@@ -158,7 +158,33 @@ def any_statistics(draw: st.DrawFn) -> BatchStatistics:
         frames["critical_templates"] = fit(
             "critical_templates", pl.DataFrame(rows, infer_schema_length=None)
         )
+    boots = [
+        {
+            "recording": draw(NAMES),
+            "ecu": ecu,
+            "lifecycle": number,
+            "kind": draw(st.sampled_from(["boot", "resume", "clock_change"])),
+            "boot": number,
+            "start": draw(st.none() | st.just(START + timedelta(hours=number))),
+            "software_version": draw(st.none() | NAMES),
+            "first_offset": draw(st.integers(0, 2**63)),
+            "messages": draw(COUNTS),
+            "lost": draw(COUNTS),
+        }
+        for ecu in draw(st.lists(NAMES, max_size=12, unique=True))
+        for number in range(draw(st.integers(1, 3)))
+    ]
+    frames["lifecycles"] = fit(
+        "lifecycles", pl.DataFrame(boots, schema={**SCHEMAS["lifecycles"]}, strict=False)
+    )
+    senders = [
+        {"recording": draw(NAMES), "ecu": draw(NAMES), "app": draw(NAMES), "lost": draw(COUNTS)}
+        for _ in range(draw(st.integers(0, 8)))
+    ]
+    frames["losses"] = fit("losses", pl.DataFrame(senders, schema={**SCHEMAS["losses"]}))
     totals = {name: draw(COUNTS) for name in SCHEMAS["totals"]} | {
+        "lifecycles": len(boots) + draw(COUNTS),
+        "lost_messages": int(frames["losses"]["lost"].sum()) + draw(COUNTS),
         "first_time": START,
         "last_time": START + timedelta(days=9),
         "critical_events": int(frames["critical_templates"]["messages"].sum()) + draw(COUNTS),
@@ -193,6 +219,11 @@ def test_a_summary_is_bounded_and_accounts_for_everything(
     ):
         told = sum(piece.numbers["messages"] for piece in summary.of_kind(kind))
         assert told + left_out.get(f"{kind}_messages_left_out", 0) == whole, kind
+    lost = sum(piece.numbers["lost"] for piece in summary.of_kind(Kind.LOSS))
+    assert lost + left_out.get("loss_lost_left_out", 0) == counted.total("lost_messages")
+    restarted = (counted.lifecycles.group_by("ecu").agg(pl.len()).filter(pl.col("len") > 1)).height
+    ecus = sum(piece.numbers["ecus"] for piece in summary.of_kind(Kind.LIFECYCLE))
+    assert ecus + left_out.get("lifecycle_ecus_left_out", 0) <= restarted
     for piece in summary.evidence:
         assert set(number_tokens(piece.statement)) <= evidence_tokens(piece)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from argus_pipeline.diagnosis.evidence import Evidence, Kind, Reference
+from argus_pipeline.diagnosis.material import EcuLifecycles, Material, Software, Stretch
 from argus_pipeline.diagnosis.model import (
     ArticleUsed,
     Cause,
@@ -89,6 +91,20 @@ def diagnosis(text: str = "plain") -> Diagnosis:
         checks=(claim,),
         remedies=(claim,),
     )
+    began = datetime(2026, 11, 23, 10, tzinfo=UTC)
+    software = (Software(None, 1, None), Software(text, 2, began))
+    ecu = EcuLifecycles(text, 3, 1, 2, software, 4, began, None, 1234, 12)
+    material = Material(
+        ecus=(ecu,),
+        ecus_omitted=2,
+        lifecycles_omitted=3,
+        stretches=(Stretch(text, 12, 40, text),),
+        stretches_omitted=5,
+        decoded_bytes=60,
+        quarantined_bytes=40,
+        unread_bytes=7,
+        lost_messages=20,
+    )
     damaged = RecordingState(text, "partial", 100, 7, 60, 40, 2, 12, text, "E1")
     return Diagnosis(
         batch="20261123T101500Z-LFV3A23C0K3000001-7f3a",
@@ -115,4 +131,5 @@ def diagnosis(text: str = "plain") -> Diagnosis:
         notes=(text,),
         dropped=1,
         shortened=2,
+        material=material,
     )

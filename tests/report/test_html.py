@@ -102,6 +102,15 @@ def test_quotations_of_the_log_are_marked_as_such() -> None:
     assert "<span>log text</span> <q><bdi>cell &lt;n&gt; low</bdi></q>" in page
 
 
+def test_lifecycles_and_what_could_not_be_read_have_sections_of_their_own() -> None:
+    page = Page(render_html(diagnosis("v2.3.1")))
+
+    assert "Lifecycles" in page.text
+    assert "4 older; not told; v2.3.1 from 2026-11-23 10:00:00 UTC" in page.text
+    assert "What could not be read" in page.text
+    assert "20 messages are missing by the counters" in page.text
+
+
 def test_the_label_and_what_it_means_are_shown() -> None:
     assert "evidence_only" in PLAIN.text
     assert "no language model took part" in PLAIN.text

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -11,8 +12,9 @@ from report.hostile import HOSTILE, diagnosis
 from rich.console import Console
 from rich.markdown import Markdown
 
+from argus_pipeline.diagnosis.material import Material
 from argus_pipeline.diagnosis.text import clean
-from argus_pipeline.report import render_markdown
+from argus_pipeline.report import render_html, render_markdown
 from argus_pipeline.report.markdown import MAX_CHARACTERS, escape, escape_quote
 
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -99,6 +101,46 @@ def test_damaged_recordings_are_named_with_what_was_saved() -> None:
 
     assert "| ecu7.dlt | damaged, in part saved | 7 messages, 60 of 100 bytes (60 %) |" in markdown
     assert "And 4 more." in markdown
+
+
+def test_lifecycles_are_listed_by_ecu_with_what_each_ran() -> None:
+    markdown = render_markdown(diagnosis("v2.3.1"))
+
+    assert "## Lifecycles" in markdown
+    assert (
+        "| v2.3.1 | 3 | 1 (clock set 2 times) | 4 older; not told; v2.3.1 from 2026-11-23 10:00:00"
+        " UTC | 2026-11-23 10:00:00 UTC | not known | 1,234 | 12 |"
+    ) in markdown
+    assert (
+        "2 more ECUs are not listed; 3 older lifecycles are in none of these figures;"
+        " 8 more messages are missing there."
+    ) in markdown
+
+
+def test_what_could_not_be_read_is_told_with_offset_length_and_reason() -> None:
+    markdown = render_markdown(diagnosis("bad length"))
+
+    assert "## What could not be read\n\n40 of 100 bytes could not be decoded." in markdown
+    assert "7 bytes of compressed recordings could not be decompressed" in markdown
+    assert "20 messages are missing by the counters" in markdown
+    assert "| bad length | 12 | 40 | bad length |" in markdown
+    assert "And 5 more stretches." in markdown
+
+
+def test_a_whole_batch_without_dlt_has_neither_section() -> None:
+    found = replace(diagnosis(), material=Material(decoded_bytes=100), damaged=())
+
+    for report in (render_markdown(found), render_html(found)):
+        assert "Lifecycles" not in report
+        assert "What could not be read" not in report
+
+
+def test_a_loss_alone_is_told_without_tables() -> None:
+    found = replace(diagnosis(), material=Material(lost_messages=1), damaged=())
+
+    assert "## What could not be read\n\n1 message is missing by the counters" in (
+        render_markdown(found)
+    )
 
 
 def test_what_was_taken_out_is_said() -> None:

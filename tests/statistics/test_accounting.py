@@ -12,7 +12,7 @@ from argus_pipeline.statistics import BatchStatistics, Difference, check_totals
 
 @pytest.fixture
 def batch(tmp_path: Path) -> MadeBatch:
-    made = MadeBatch(tmp_path).dlt("a.dlt", [{"severity": "error"}, {}, {"storage_time": None}])
+    made = MadeBatch(tmp_path).dlt("a.dlt", [{"severity": "error"}, {}, {"time": None}])
     return made.rec("b.rec", Power=fields([{"x": 1.0}], x=pl.Float64)).quarantined("c.bin")
 
 

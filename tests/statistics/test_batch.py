@@ -87,11 +87,11 @@ def test_a_code_has_its_worst_severity_its_main_ecu_and_its_first_place(tmp_path
     batch.dlt(
         "b.dlt",
         [
-            {"storage_time": second(9), "severity": "warn", "text": "E001", "ecu": "TCU"},
-            {"storage_time": second(9), "severity": "error", "text": "E001", "ecu": "TCU"},
+            {"time": second(9), "severity": "warn", "text": "E001", "ecu": "TCU"},
+            {"time": second(9), "severity": "error", "text": "E001", "ecu": "TCU"},
         ],
     )
-    batch.dlt("a.dlt", [{"storage_time": second(20), "text": "E001 of P0A80", "ecu": "GW"}])
+    batch.dlt("a.dlt", [{"time": second(20), "text": "E001 of P0A80", "ecu": "GW"}])
     fault = fields(
         [{"sample_time": second(5), "code": "E001", "severity": 1, "ecu": "TCU", "offset": 4_711}],
         code=pl.String,
@@ -133,13 +133,13 @@ def test_messages_of_the_same_time_are_told_apart_by_their_place(tmp_path: Path)
 def test_times_before_1970_keep_their_order(tmp_path: Path) -> None:
     early = datetime(1960, 5, 1, tzinfo=UTC)
     batch = MadeBatch(tmp_path)
-    batch.dlt("a.dlt", [{"text": "E001"}, {"text": "E001", "storage_time": early, "offset": 2**63}])
+    batch.dlt("a.dlt", [{"text": "E001"}, {"text": "E001", "time": early, "offset": 2**63}])
     assert rows(batch.statistics().codes, "first_time", "offset") == [(early, 2**63)]
 
 
 def test_messages_without_a_time_are_counted_and_not_placed(tmp_path: Path) -> None:
     batch = MadeBatch(tmp_path)
-    batch.dlt("a.dlt", [{"storage_time": None, "severity": "error", "text": "E001"}, {}])
+    batch.dlt("a.dlt", [{"time": None, "severity": "error", "text": "E001"}, {}])
     statistics = batch.statistics()
     assert statistics.total("unplaced") == 1
     assert statistics.minutes["messages"].sum() == 1
@@ -150,7 +150,7 @@ def test_messages_without_a_time_are_counted_and_not_placed(tmp_path: Path) -> N
 
 def test_a_clock_that_was_not_set_is_counted_and_does_not_stretch_the_span(tmp_path: Path) -> None:
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    batch = MadeBatch(tmp_path).dlt("a.dlt", [{"storage_time": epoch}, {}, {}])
+    batch = MadeBatch(tmp_path).dlt("a.dlt", [{"time": epoch}, {}, {}])
     statistics = batch.statistics()
     assert statistics.total("clock_not_set") == 1
     assert statistics.total("first_time") == START
@@ -160,7 +160,7 @@ def test_a_clock_that_was_not_set_is_counted_and_does_not_stretch_the_span(tmp_p
 
 def test_critical_events_are_the_newest_and_the_rest_is_a_number(tmp_path: Path) -> None:
     many = MAX_CRITICAL_EVENTS + 50
-    events = [{"storage_time": second(n), "severity": "error"} for n in range(many)]
+    events = [{"time": second(n), "severity": "error"} for n in range(many)]
     statistics = MadeBatch(tmp_path).dlt("a.dlt", [*events, {}]).statistics()
     assert statistics.total("critical_events") == many
     assert statistics.critical_events["time"].to_list() == [second(n) for n in range(50, many)]
@@ -231,7 +231,7 @@ def test_event_counts_for_the_database_have_both_sums(tmp_path: Path) -> None:
 
 def test_the_same_tables_give_the_same_bytes(tmp_path: Path) -> None:
     events = [
-        {"storage_time": second(n / 7), "severity": "error", "text": f"E{n % 40:03} at {n}"}
+        {"time": second(n / 7), "severity": "error", "text": f"E{n % 40:03} at {n}"}
         for n in range(3_000)
     ]
     power = fields([{"x": n / 3} for n in range(5_000)], x=pl.Float64)
@@ -263,7 +263,7 @@ _TEXTS = st.none() | st.text(max_size=20) | st.sampled_from(["E001", "P0A80 U010
 _NAMES = st.none() | st.text(max_size=4)
 _MESSAGE = st.fixed_dictionaries(
     {
-        "storage_time": _TIMES,
+        "time": _TIMES,
         "severity": st.none() | st.sampled_from(SEVERITIES[:-1]),
         "text": _TEXTS,
         "ecu": _NAMES,
@@ -286,7 +286,7 @@ def test_the_sums_add_up_for_any_events(
         statistics = batch.statistics()
     assert_schemas(statistics)
     assert check_totals(statistics, batch.results) == ()
-    placed = [m["storage_time"] for m in messages] + [
+    placed = [m["time"] for m in messages] + [
         # Where a sample has no time, the time of sending counts, which `fields` fills in.
         f["sample_time"] or START
         for f in faults

@@ -12,7 +12,9 @@ import polars as pl
 import pytest
 
 from argus_pipeline.recordings.decoding import parse_recording
-from argus_pipeline.recordings.result import RecordingResult, TableOutput
+from argus_pipeline.recordings.parsing import make_result
+from argus_pipeline.recordings.result import TableOutput
+from argus_pipeline.recordings.source import open_source
 from argus_pipeline.recordings.specifications import specification_files
 from argus_pipeline.statistics import (
     BatchStatistics,
@@ -31,34 +33,15 @@ def statistics_of(
     for path in recordings:
         folder = out / path.name
         folder.mkdir(parents=True)
-        with path.open("rb") as stream:
+        with open_source(path, folder) as source:
             parsed = parse_recording(
-                stream, folder, name=path.name, specifications=specifications, formats=["parquet"]
+                source, folder, name=path.name, specifications=specifications, formats=["parquet"]
             )
         tables = {table.name: str(table.files["parquet"]) for table in parsed.tables}
         if parsed.format:
             sources.append(RecordingTables(path.name, parsed.format, tables))
-        results.append(
-            RecordingResult(
-                recording=path.name,
-                size=parsed.size,
-                input_hash="",
-                parser_version="",
-                format=parsed.format,
-                status=parsed.status,
-                rows=parsed.rows,
-                decoded_bytes=parsed.decoded_bytes,
-                quarantined_bytes=parsed.quarantined_bytes,
-                fault_count=parsed.fault_count,
-                faults=parsed.faults,
-                warnings=parsed.warnings,
-                error=parsed.error,
-                tables=tuple(
-                    TableOutput(t.name, t.rows, "", "", str(t.files["parquet"]), "")
-                    for t in parsed.tables
-                ),
-            )
-        )
+        outputs = (TableOutput(t.name, t.rows, "", "", "", "", t.columns) for t in parsed.tables)
+        results.append(make_result(path.name, "", parsed, tuple(outputs)))
     statistics = compute_statistics(sources, results)
     assert check_totals(statistics, results) == ()
     return statistics
@@ -92,7 +75,7 @@ def test_an_update_log_has_the_codes_that_its_texts_name(data: Path, tmp_path: P
     for row in statistics.codes.head(20).iter_rows(named=True):
         first = table.row(by_predicate=pl.col("offset") == row["offset"], named=True)
         assert row["code"] in first["text"]
-        assert first["storage_time"] == row["first_time"]
+        assert first["time"] == row["first_time"]
     assert dict(statistics.severities.cast({"severity": pl.String}).iter_rows()) == Counter(
         word or "none" for word in table["severity"].cast(pl.String)
     )
