@@ -121,42 +121,56 @@ std::size_t TableBuilder::size_bytes() const noexcept {
   return total;
 }
 
-void TableBuilder::keep_validity(Column& c) {
-  c.validity.resize_zeroed(bits_size(capacity_));
-  const auto rows = static_cast<std::size_t>(rows_);
-  std::memset(c.validity.data(), 0xFF, rows / 8);
-  if (rows % 8 != 0) c.validity.data()[rows / 8] = static_cast<std::uint8_t>((1u << rows % 8) - 1);
-}
-
-// All rows so far were null: their values are zero, and their texts empty.
-void TableBuilder::keep_values(std::size_t column) {
+// The rows since the column was last set are null: their values are zero, and their texts empty.
+void TableBuilder::catch_up(std::size_t column) {
   Column& c = columns_[column];
   const Type type = schema_->fields[column].type;
-  c.values.resize(values_size(type, capacity_));
-  const std::size_t past = type == Type::boolean ? bits_size(capacity_) : values_size(type, rows_);
-  std::memset(c.values.data(), 0, past);
-}
-
-// A null's value is zero, its text empty.
-void TableBuilder::set_nothing(std::size_t column) noexcept {
-  Column& c = columns_[column];
-  const Type type = schema_->fields[column].type;
-  if (is_variable(type)) {
-    offsets(c)[rows_ + 1] = offsets(c)[rows_];
-  } else if (type != Type::boolean) {
-    std::memset(c.values.data() + static_cast<std::size_t>(rows_) * width(type), 0, width(type));
+  const bool is_first = c.filled < 0;
+  if (is_first) {
+    c.filled = 0;
+    const std::size_t size = values_size(type, capacity_);
+    if (type == Type::boolean) {
+      c.values.resize_zeroed(size);
+    } else {
+      c.values.resize(size);
+    }
+    if (is_variable(type)) offsets(c)[0] = 0;
   }
+  if (c.filled == rows_) return;
+  const auto from = static_cast<std::size_t>(c.filled);
+  const auto to = static_cast<std::size_t>(rows_);
+  if (c.null_count == 0) {
+    c.validity.resize_zeroed(bits_size(capacity_));
+    std::memset(c.validity.data(), 0xFF, from / 8);
+    if (from % 8 != 0) c.validity.data()[from / 8] = static_cast<std::uint8_t>((1u << from % 8) - 1);
+  }
+  c.null_count += rows_ - c.filled;
+  if (is_variable(type)) {
+    std::fill(offsets(c) + from + 1, offsets(c) + to + 1, offsets(c)[from]);
+  } else if (type != Type::boolean) {
+    std::memset(c.values.data() + from * width(type), 0, (to - from) * width(type));
+  }
+  c.filled = rows_;
 }
 
 void TableBuilder::drop_row() noexcept {
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     if (!is_variable(schema_->fields[i].type)) continue;
     Column& c = columns_[i];
-    c.bytes.truncate(c.values.empty() ? 0 : static_cast<std::size_t>(offsets(c)[rows_]));
+    c.bytes.truncate(c.filled <= 0 ? 0 : static_cast<std::size_t>(offsets(c)[c.filled]));
   }
 }
 
 BatchPtr TableBuilder::finish() {
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    Column& c = columns_[i];
+    if (c.filled >= 0) {
+      catch_up(i);
+    } else {
+      c.null_count = rows_;
+      c.validity.resize_zeroed(bits_size(rows_));
+    }
+  }
   auto batch = std::make_shared<Batch>();
   batch->schema = schema_;
   batch->rows = rows_;

@@ -1,4 +1,5 @@
 // The second pass over a DLT recording: its messages as rows of the table `messages`.
+#include <array>
 #include <bit>
 #include <string>
 #include <unordered_map>
@@ -8,6 +9,7 @@
 #include "argus/scan.hpp"
 #include "argus/text.hpp"
 #include "dlt_names.hpp"
+#include "dlt_senders.hpp"
 #include "dlt_stream.hpp"
 
 namespace argus::dlt {
@@ -153,11 +155,15 @@ class MessageDecoder final : public MessageStream<MessageDecoder> {
         table_(messages_schema(), expected_rows) {}
 
   void end_segment() override {
-    if (table_.rows() > 0) output().batches.push_back(table_.finish());
+    if (table_.rows() == 0) return;
+    output().batches.push_back(table_.finish());
+    senders_.forget();
+    kinds_ = {};
   }
 
   // What MessageStream asks for.
   [[nodiscard]] Rendered measure(Bytes message, Header& header);
+  [[nodiscard]] Rendered render(Bytes message, Header& header) { return measure(message, header); }
   void take(std::uint64_t offset, Bytes message, const Header& header, const Rendered& rendered);
   void drop() noexcept { table_.drop_row(); }
 
@@ -170,39 +176,46 @@ class MessageDecoder final : public MessageStream<MessageDecoder> {
   void set_origin(const Header& h);
   void count_raw(const Header& h, Bytes payload, const Rendered& rendered);
 
-  void set_id(std::size_t column, Bytes id) {
-    if (id.size() <= 4) {
-      table_.set_key(column, id_key(id), [id] { return id_text(id); });
-    } else {
-      table_.set_name(column, id_text(id));
-    }
+  [[nodiscard]] std::int32_t id_index(std::size_t column, Bytes id) {
+    Dictionary& names = table_.dictionary(column);
+    if (id.size() > 4) return names.index_of(id_text(id));
+    return names.index(id_key(id), [id] { return id_text(id); });
   }
   void set_time(std::size_t column, std::int64_t time) {
-    if (time != no_time) {
-      table_.set<std::int64_t>(column, time);
-    } else {
-      table_.set_null(column);
-    }
+    if (time != no_time) table_.set<std::int64_t>(column, time);
+  }
+  void set_index(std::size_t column, std::int32_t index) {
+    if (index != no_index) table_.set<std::int32_t>(column, index);
   }
   void set_catalogue_text(std::size_t column, const CatalogueText& text) {
-    if (text.text.empty()) {
-      table_.set_null(column);
-    } else {
-      table_.set_key(column, text.key, [&text] { return text.text; });
-    }
+    if (!text.text.empty()) table_.set_key(column, text.key, [&text] { return text.text; });
   }
   template <class T>
-  void set_or_null(std::size_t column, const std::optional<T>& value) {
-    if (value) {
-      table_.set<T>(column, *value);
-    } else {
-      table_.set_null(column);
-    }
+  void set_if(std::size_t column, const std::optional<T>& value) {
+    if (value) table_.set<T>(column, *value);
   }
+
+  // Indices of texts in the dictionaries of the batch.
+  static constexpr std::int32_t no_index = -1;
+  struct Sender {
+    std::int32_t ecu = no_index;
+    std::int32_t app = no_index;
+    std::int32_t context = no_index;
+  };
+  struct Kind {
+    bool known = false;
+    std::int32_t type = no_index;
+    std::int32_t subtype = no_index;
+    std::int32_t severity = no_index;
+  };
+  [[nodiscard]] Sender sender(const Header& h);
+  [[nodiscard]] Kind kind(std::uint8_t type, std::uint8_t subtype);
 
   Clocks clocks_;
   std::shared_ptr<const Catalogue> catalogue_;
   TableBuilder table_;
+  SenderCache<Sender> senders_;
+  std::array<Kind, 128> kinds_{};  // by type (3 bits) and sub-type (4 bits)
   const CatalogueEntry* entry_ = nullptr;  // of the message that was measured last
 };
 
@@ -262,8 +275,6 @@ void MessageDecoder::take(std::uint64_t offset, Bytes message, const Header& hea
   set_origin(header);
   if (rendered.notes != 0) {
     table_.set_key(col_note, rendered.notes, [&rendered] { return notes_text(rendered.notes); });
-  } else {
-    table_.set_null(col_note);
   }
   table_.end_row();
   output().decoded(offset, header.size);
@@ -280,8 +291,6 @@ void MessageDecoder::set_times(std::uint64_t offset, const Header& h) {
   set_time(col_ecu_time, h.ecu_time);
   if (h.uptime != no_time) {
     table_.set<double>(col_uptime, static_cast<double>(h.uptime) / 1e9);
-  } else {
-    table_.set_null(col_uptime);
   }
   std::int64_t time = h.ecu_time != no_time ? h.ecu_time : h.storage_time;
   if (const ClockSpan* span = clocks_.span(h.ecu, offset); span != nullptr) {
@@ -291,96 +300,89 @@ void MessageDecoder::set_times(std::uint64_t offset, const Header& h) {
         !__builtin_add_overflow(span->base, h.uptime, &corrected)) {
       time = corrected;
     }
-  } else {
-    table_.set_null(col_lifecycle);
   }
   set_time(col_time, time);
 }
 
-void MessageDecoder::set_source(const Header& h) {
-  if (!h.ecu.empty()) {
-    set_id(col_ecu, h.ecu);
-  } else {
-    table_.set_null(col_ecu);
-  }
-  set_or_null(col_session, h.session);
+MessageDecoder::Sender MessageDecoder::sender(const Header& h) {
+  Sender found;
+  if (!h.ecu.empty()) found.ecu = id_index(col_ecu, h.ecu);
   if (h.has_app) {
-    set_id(col_app, h.app);
-    set_id(col_context, h.context);
-  } else {
-    set_catalogue_text(col_app, entry_ != nullptr ? entry_->app : CatalogueText{});
-    set_catalogue_text(col_context, entry_ != nullptr ? entry_->context : CatalogueText{});
+    found.app = id_index(col_app, h.app);
+    found.context = id_index(col_context, h.context);
   }
+  return found;
+}
+
+void MessageDecoder::set_source(const Header& h) {
+  const Sender& known = senders_.find(h, [this, &h] { return sender(h); });
+  set_index(col_ecu, known.ecu);
+  set_if(col_session, h.session);
+  if (h.has_app || entry_ == nullptr) {
+    set_index(col_app, known.app);
+    set_index(col_context, known.context);
+  } else {
+    set_catalogue_text(col_app, entry_->app);
+    set_catalogue_text(col_context, entry_->context);
+  }
+}
+
+MessageDecoder::Kind MessageDecoder::kind(std::uint8_t type, std::uint8_t subtype) {
+  const auto word = [type, subtype] { return subtype_name(type, subtype); };
+  Kind found{true};
+  found.type = table_.dictionary(col_type).index(type, [type] { return type_name(type); });
+  found.subtype = table_.dictionary(col_subtype).index(type * 16u + subtype, word);
+  const bool is_log = type == static_cast<std::uint8_t>(MessageType::log);
+  if (is_log && subtype >= 1 && subtype <= 6) {
+    found.severity = table_.dictionary(col_severity).index(subtype, word);
+  }
+  return found;
 }
 
 void MessageDecoder::set_kind(const Header& h) {
   table_.set_boolean(col_verbose, h.verbose);
-  const bool known = h.extended || (entry_ != nullptr && entry_->type);
-  const std::uint8_t type = h.extended ? h.type : known ? *entry_->type : std::uint8_t{0};
-  const std::optional<std::uint8_t> subtype =
-      h.extended ? h.subtype : known ? entry_->subtype : std::nullopt;
-  if (known) {
-    table_.set_key(col_type, type, [type] { return type_name(type); });
-  } else {
-    table_.set_null(col_type);
+  std::uint8_t type = h.type;
+  std::uint8_t subtype = h.subtype;
+  if (!h.extended) {
+    if (entry_ == nullptr || !entry_->type) return;
+    type = *entry_->type;
+    if (!entry_->subtype) {
+      table_.set_key(col_type, type, [type] { return type_name(type); });
+      return;
+    }
+    subtype = *entry_->subtype;
   }
-  if (!subtype) {
-    table_.set_null(col_subtype);
-    table_.set_null(col_severity);
-    return;
-  }
-  const auto word = [type, subtype] { return subtype_name(type, *subtype); };
-  table_.set_key(col_subtype, type * 16u + *subtype, word);
-  const bool is_log = type == static_cast<std::uint8_t>(MessageType::log);
-  if (is_log && *subtype >= 1 && *subtype <= 6) {
-    table_.set_key(col_severity, *subtype, word);
-  } else {
-    table_.set_null(col_severity);
-  }
+  Kind& known = kinds_[(type & 7u) << 4 | (subtype & 15u)];
+  if (!known.known) [[unlikely]] known = kind(type, subtype);
+  table_.set<std::int32_t>(col_type, known.type);
+  table_.set<std::int32_t>(col_subtype, known.subtype);
+  set_index(col_severity, known.severity);
 }
 
 void MessageDecoder::set_content(const Header& h, Bytes payload, const Rendered& rendered) {
   const bool has_id = h.message_id || (h.is_non_verbose() && payload.size() >= 4);
-  if (has_id) {
-    table_.set<std::uint32_t>(col_message_id, message_id(h, payload));
-  } else {
-    table_.set_null(col_message_id);
-  }
+  if (has_id) table_.set<std::uint32_t>(col_message_id, message_id(h, payload));
   if (h.is_control() && payload.size() >= 4) {
     const auto service = load<std::uint32_t>(payload.data(), h.big_endian);
     table_.set_key(col_service, service, [service] { return service_text(service); });
-  } else {
-    table_.set_null(col_service);
   }
   const bool by_catalogue = entry_ != nullptr && (rendered.notes & note_catalogue_differs) == 0;
   const bool raw_only = h.segmented || (h.is_non_verbose() && !by_catalogue);
-  if (raw_only) {
-    table_.set_null(col_text);
-  } else {
-    table_.set_text(col_text);
-  }
-  if (raw_only || !rendered.raw.empty()) {
-    table_.set_bytes(col_payload, rendered.raw);
-  } else {
-    table_.set_null(col_payload);
-  }
+  if (!raw_only) table_.set_text(col_text);
+  if (raw_only || !rendered.raw.empty()) table_.set_bytes(col_payload, rendered.raw);
 }
 
 // Where in the sender's code it comes from, and how it is marked: version 2 or a catalogue say so.
 void MessageDecoder::set_origin(const Header& h) {
   if (!h.source_file.empty()) {
     table_.set_name(col_source_file, id_text(h.source_file));
-  } else {
-    set_catalogue_text(col_source_file, entry_ != nullptr ? entry_->source_file : CatalogueText{});
+  } else if (entry_ != nullptr) {
+    set_catalogue_text(col_source_file, entry_->source_file);
   }
-  set_or_null(col_source_line,
-              h.source_line || entry_ == nullptr ? h.source_line : entry_->source_line);
-  if (h.tags.empty()) {
-    table_.set_null(col_tags);
-  } else {
-    table_.set_name(col_tags, tags_text(h.tags));
-  }
-  set_or_null(col_privacy_level, h.privacy_level);
+  set_if(col_source_line,
+         h.source_line || entry_ == nullptr ? h.source_line : entry_->source_line);
+  if (!h.tags.empty()) table_.set_name(col_tags, tags_text(h.tags));
+  set_if(col_privacy_level, h.privacy_level);
 }
 
 void MessageDecoder::count_raw(const Header& h, Bytes payload, const Rendered& rendered) {

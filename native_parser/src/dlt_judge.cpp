@@ -169,13 +169,12 @@ Look find_inner_message(Bytes bytes, std::size_t end, bool last, std::size_t& wa
   return find_message_within(bytes, pattern_size, end, last, wanted);
 }
 
-Found next_candidate(Bytes bytes, std::size_t from, bool in_step, bool last) noexcept {
+Found search_candidate(Bytes bytes, std::size_t from, bool in_step, bool last) noexcept {
   const auto waiting = [last](std::size_t position, std::size_t size) {
     return Found{last ? size : position, false, Candidate::framed, pattern_size};
   };
   const std::size_t size = bytes.size();
   if (size - from < pattern_size) return waiting(from, size);
-  if (framing_at(bytes.subspan(from))) return {from, true, Candidate::framed};
   if (in_step) return {from, true, Candidate::in_step};
   for (std::size_t at = from; at + pattern_size <= size; ++at) {
     const std::uint8_t* const here = bytes.data() + at;

@@ -19,8 +19,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 
 #include "argus/dlt.hpp"
+#include "chunk.hpp"
 
 namespace argus::dlt {
 
@@ -73,6 +75,28 @@ enum class Look : std::uint8_t { no, yes, more_bytes };
 [[nodiscard]] Look find_inner_message(Bytes bytes, std::size_t end, bool last,
                                       std::size_t& wanted) noexcept;
 
+// Is the message at the front laid out as the one before it, with a pattern behind it and none inside?
+// Nearly all are. It is believed however its arguments fit: with no other place to begin at, the
+// messages on both sides of it leave no other reading. Leaves its header in `header`.
+[[nodiscard]] inline bool is_plain(Bytes bytes, Header& header) noexcept {
+  if (!read_alike(bytes, header)) return false;
+  const std::size_t end = header.size;
+  // The search looks beyond the end, and at the last messages of the window more closely.
+  if (bytes.size() < end + 2 * chunk_size || !framing_at(bytes.subspan(end))) return false;
+  const Chunk first = Chunk::filled('D');
+  const Chunk second = Chunk::filled('L');
+  for (std::size_t from = pattern_size; from < end; from += chunk_size) {
+    const std::uint8_t* const at = bytes.data() + from;
+    // Rare in texts, so that what follows a pair seldom has to be looked at.
+    std::uint32_t pairs = (Chunk::load(at).same(first) & Chunk::load(at + 1).same(second)).bits();
+    for (; pairs != 0; pairs &= pairs - 1) {
+      const std::size_t pair = from + static_cast<std::size_t>(std::countr_zero(pairs));
+      if (pair < end && framing_at(bytes.subspan(pair))) return false;
+    }
+  }
+  return true;
+}
+
 struct Found {
   std::size_t position;  // of the candidate; where the search has to go on when there is none yet
   bool candidate;
@@ -80,9 +104,16 @@ struct Found {
   std::size_t wanted = 0;  // bytes to see from the position on, when there is none
 };
 
+// The next candidate after `from`, where no pattern is at it.
+[[nodiscard]] Found search_candidate(Bytes bytes, std::size_t from, bool in_step,
+                                     bool last) noexcept;
+
 // The next candidate at or after `from`.
-[[nodiscard]] Found next_candidate(Bytes bytes, std::size_t from, bool in_step,
-                                   bool last) noexcept;
+[[nodiscard]] inline Found next_candidate(Bytes bytes, std::size_t from, bool in_step,
+                                          bool last) noexcept {
+  if (framing_at(bytes.subspan(from))) return {from, true, Candidate::framed};
+  return search_candidate(bytes, from, in_step, last);
+}
 
 // Decide about the framed candidate at the front. Leaves its header in `header`. `measure` takes
 // the message's bytes and its header and says how its payload fits; it is called at most once.
@@ -93,7 +124,10 @@ template <class Measure>
   const auto rejected = [](const char* reason) {
     return Judgement{Belief::rejected, 0, reason};
   };
-  switch (read_header(bytes, last, header, judged.wanted)) {
+  const HeaderState state = read_alike(bytes, header)
+                                ? HeaderState::complete
+                                : read_header(bytes, last, header, judged.wanted);
+  switch (state) {
     case HeaderState::complete:
       break;
     case HeaderState::more_bytes:

@@ -20,7 +20,8 @@ namespace argus::dlt {
 }
 
 // `Pass` says how a payload fits (`measure`, which may leave what it rendered), takes each believed
-// message (`take`), and forgets what it rendered of one that is not believed (`drop`).
+// message (`take`), and forgets what it rendered of one that is not believed (`drop`). Of a message
+// that is believed however its payload fits, only what it renders is asked for (`render`).
 template <class Pass>
 class MessageStream : public Decoder {
  public:
@@ -54,6 +55,15 @@ Progress MessageStream<Pass>::decode(const Window& window) {
   };
   std::size_t at = 0;
   while (window.offset + at < window.limit) {
+    if (const Bytes rest = bytes.subspan(at); is_plain(rest, header_)) {
+      const Bytes message = rest.first(header_.size);
+      rendered_ = pass().render(message, header_);
+      pass().take(window.offset + at, message, header_, rendered_);
+      at += header_.size;
+      in_step_ = true;
+      reason_ = reason_between;
+      continue;
+    }
     const Found found = next_candidate(bytes, at, in_step_, window.last);
     if (found.position > at) {
       output_.faults.add(window.offset + at, found.position - at, reason_);

@@ -474,11 +474,7 @@ void EnvelopeDecoder::add_row(std::uint64_t offset, std::size_t size, const Enve
   builder.set<std::uint64_t>(col_offset, offset);
   builder.set<std::uint32_t>(col_size, static_cast<std::uint32_t>(size));
   const auto set_time = [&builder](std::size_t column, const std::optional<std::int64_t>& time) {
-    if (time) {
-      builder.set<std::int64_t>(column, *time);
-    } else {
-      builder.set_null(column);
-    }
+    if (time) builder.set<std::int64_t>(column, *time);
   };
   set_time(col_sent, envelope.sent);
   set_time(col_received, envelope.received);
@@ -488,9 +484,7 @@ void EnvelopeDecoder::add_row(std::uint64_t offset, std::size_t size, const Enve
     for (std::size_t leaf = 0; leaf < leaves; ++leaf) {
       set_value(builder, envelope_columns + leaf, table.type->kinds[leaf], values_[leaf]);
     }
-    if (unknown_.numbers.empty()) {
-      builder.set_null(envelope_columns + leaves);
-    } else {
+    if (!unknown_.numbers.empty()) {
       builder.set_bytes(envelope_columns + leaves, {unknown_.raw.data(), unknown_.raw.size()});
       for (const std::uint32_t number : unknown_.numbers) {
         output_.count_undecoded("field " + std::to_string(number) + " of " +

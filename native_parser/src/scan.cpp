@@ -22,7 +22,7 @@ constexpr std::size_t most_names = 65'536;
   return {};
 }
 
-// Sets one value after the other, in the order of the schema's fields.
+// Sets one value after the other, in the order of the schema's fields; what is passed over is null.
 class Row {
  public:
   explicit Row(TableBuilder& table) : table_(table) { table_.begin_row(); }
@@ -44,7 +44,7 @@ class Row {
     if (nanoseconds == no_time) return null();
     number(static_cast<double>(nanoseconds) / 1e9);
   }
-  void null() { table_.set_null(column_++); }
+  void null() noexcept { ++column_; }
   void end() noexcept { table_.end_row(); }
 
  private:
@@ -179,19 +179,31 @@ void ScanBuilder::absorb(const dlt::Sightings& segment) {
     if (names[at] == unset) names[at] = name_index(segment.names[at]);
     return names[at];
   };
+  struct Sender {
+    std::uint32_t ecu = unset;
+    std::uint32_t source = unset;  // as the counters know it in the boot of the mark
+    std::uint32_t mark = 0;
+  };
+  std::vector<Sender> senders(segment.senders.size());
   auto version = segment.versions.begin();
-  for (std::size_t i = 0; i < segment.messages.size(); ++i) {
-    const dlt::MessageSighting& seen = segment.messages[i];
-    const std::uint32_t ecu = ecu_of(seen.ecu);
-    lifecycles_.see(ecu, {seen.offset, seen.reception, seen.uptime, seen.request});
+  const std::span<const dlt::MessageSighting> messages = segment.messages.all();
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const dlt::MessageSighting& seen = messages[i];
+    const dlt::SenderNames& ids = segment.senders[seen.sender];
+    Sender& sender = senders[seen.sender];
+    if (sender.ecu == unset) sender.ecu = ecu_of(ids.ecu);
+    lifecycles_.see(sender.ecu, {seen.offset, seen.reception, seen.uptime, seen.request});
     if (version != segment.versions.end() && version->first == i) {
-      lifecycles_.software_version(ecu, version->second);
+      lifecycles_.software_version(sender.ecu, version->second);
       ++version;
     }
-    if (!seen.control && ecu != dlt::no_ecu) {
-      counters_.see(ecu, name_of(seen.app), name_of(seen.context), lifecycles_.boot_now(ecu),
-                    seen.counter);
+    if (seen.control || sender.ecu == dlt::no_ecu) continue;
+    const std::uint32_t mark = lifecycles_.boot_now(sender.ecu);
+    if (sender.source == unset || sender.mark != mark) {
+      sender.source = counters_.find(sender.ecu, name_of(ids.app), name_of(ids.context), mark);
+      sender.mark = mark;
     }
+    counters_.see(sender.source, seen.counter);
   }
 }
 

@@ -8,6 +8,13 @@
 #include <span>
 #include <type_traits>
 
+// For the few instructions that every message runs through, where a call costs as much again.
+#if defined(__GNUC__)
+#define ARGUS_INLINE __attribute__((always_inline)) inline
+#else
+#define ARGUS_INLINE inline
+#endif
+
 namespace argus {
 
 using Bytes = std::span<const std::uint8_t>;

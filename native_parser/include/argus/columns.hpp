@@ -1,8 +1,9 @@
 // Tables as columns: filled row by row, handed out as batches that never change again.
 //
 // A TableBuilder keeps every column that is in use at the same capacity, so that filling a row is
-// plain stores. Text goes straight into the column's own bytes: append to `text(column)`, then
-// `end_row` closes it; `drop_row` takes an unfinished row back.
+// plain stores. What is not set in a row is null: a column makes up for that when it is next set, so
+// nulls cost nothing. Text goes straight into the column's own bytes: append to `text(column)`, then
+// `set_text` closes it; `drop_row` takes an unfinished row back.
 #pragma once
 
 #include <cstdint>
@@ -101,6 +102,7 @@ struct Column {
   Buffer bytes;     // what the offsets of a variable column point into
   Buffer validity;  // one bit a row; empty while no row is null
   std::int64_t null_count = 0;
+  std::int64_t filled = -1;  // rows that have a value or are known to be null; -1 before the first
   Dictionary dictionary;
 };
 
@@ -128,19 +130,19 @@ class TableBuilder {
   [[nodiscard]] std::size_t size_bytes() const noexcept;
   [[nodiscard]] const Schema& schema() const noexcept { return *schema_; }
 
-  // Makes room for one more row. Each column must then be set once before `end_row`.
+  // Makes room for one more row. Each column may then be set once before `end_row`.
   void begin_row() {
     if (rows_ == capacity_) grow();
   }
 
   template <class T>
-  void set(std::size_t column, T value) {
-    Column& c = used(column);
+  ARGUS_INLINE void set(std::size_t column, T value) {
+    Column& c = due(column);
     reinterpret_cast<T*>(c.values.data())[rows_] = value;
     mark_valid(c);
   }
-  void set_boolean(std::size_t column, bool value) {
-    Column& c = used(column);
+  ARGUS_INLINE void set_boolean(std::size_t column, bool value) {
+    Column& c = due(column);
     std::uint8_t& bits = c.values.data()[rows_ >> 3];
     const auto bit = static_cast<std::uint8_t>(1u << (rows_ & 7));
     bits = static_cast<std::uint8_t>(value ? bits | bit : bits & ~bit);
@@ -148,7 +150,11 @@ class TableBuilder {
   }
   template <class Text>
   void set_key(std::size_t column, std::uint64_t key, const Text& text) {
-    set<std::int32_t>(column, columns_[column].dictionary.index(key, text));
+    set<std::int32_t>(column, dictionary(column).index(key, text));
+  }
+  // Of a dictionary column, whose values are indices into it, until the next `finish`.
+  [[nodiscard]] Dictionary& dictionary(std::size_t column) noexcept {
+    return columns_[column].dictionary;
   }
   // The same for a text that no key stands for.
   void set_name(std::size_t column, std::string_view text) {
@@ -156,8 +162,8 @@ class TableBuilder {
   }
   // The bytes of a variable column; append the row's value here, then call `set_text`.
   [[nodiscard]] Buffer& text(std::size_t column) noexcept { return columns_[column].bytes; }
-  void set_text(std::size_t column) {
-    Column& c = used(column);
+  ARGUS_INLINE void set_text(std::size_t column) {
+    Column& c = due(column);
     offsets(c)[rows_ + 1] = static_cast<std::int32_t>(c.bytes.size());
     mark_valid(c);
   }
@@ -165,12 +171,6 @@ class TableBuilder {
     columns_[column].bytes.append(value.data(), value.size());
     set_text(column);
   }
-  void set_null(std::size_t column) {
-    Column& c = columns_[column];
-    if (c.null_count++ == 0) keep_validity(c);
-    if (!c.values.empty()) set_nothing(column);
-  }
-
   void end_row() noexcept { ++rows_; }
   // Takes back what was appended to the variable columns since the last `end_row`.
   void drop_row() noexcept;
@@ -181,18 +181,18 @@ class TableBuilder {
  private:
   // Validity is kept from a column's first null on, and values from its first value on: most columns
   // have only one of them.
-  void keep_validity(Column& c);
-  void set_nothing(std::size_t column) noexcept;
-  void keep_values(std::size_t column);
-  [[nodiscard]] Column& used(std::size_t column) {
+  void catch_up(std::size_t column);
+  // The column, with everything in it that stands before the row.
+  [[nodiscard]] ARGUS_INLINE Column& due(std::size_t column) {
     Column& c = columns_[column];
-    if (c.values.empty()) [[unlikely]] keep_values(column);
+    if (c.filled != rows_) [[unlikely]] catch_up(column);
     return c;
   }
   [[nodiscard]] static std::int32_t* offsets(Column& c) noexcept {
     return reinterpret_cast<std::int32_t*>(c.values.data());
   }
-  void mark_valid(Column& c) noexcept {
+  ARGUS_INLINE void mark_valid(Column& c) noexcept {
+    c.filled = rows_ + 1;
     if (!c.validity.empty()) {
       c.validity.data()[rows_ >> 3] |= static_cast<std::uint8_t>(1u << (rows_ & 7));
     }

@@ -41,12 +41,17 @@ class CounterTracker {
   // with each.
   void see(std::uint32_t ecu, std::uint32_t app, std::uint32_t context, std::uint32_t mark,
            std::uint8_t counter) {
-    const std::uint32_t at = find(ecu, app, context, mark);
+    see(find(ecu, app, context, mark), counter);
+  }
+  // The same for a source that was found before.
+  void see(std::uint32_t at, std::uint8_t counter) {
     if (at == no_source) {
       ++left_out_;
       return;
     }
     Source& source = sources_[at];
+    const std::uint32_t ecu = source.ecu;
+    const std::uint32_t mark = source.mark;
     if (source.messages++ != 0) {
       step(source.count, counter, source.per_context);
     } else {
@@ -61,6 +66,23 @@ class CounterTracker {
       whole.count = {counter, 0, 0};
       whole.seen = true;
     }
+  }
+
+  // Index of a source, made when new; no_source beyond the caps.
+  [[nodiscard]] std::uint32_t find(std::uint32_t ecu, std::uint32_t app, std::uint32_t context,
+                                   std::uint32_t mark) {
+    const std::size_t wanted = hash(ecu, app, context, mark);
+    if (!slots_.empty()) {
+      for (std::size_t at = wanted;; ++at) {
+        const std::uint32_t index = slots_[at & (slots_.size() - 1)];
+        if (index == no_source) break;
+        const Source& one = sources_[index];
+        if (one.context == context && one.app == app && one.ecu == ecu && one.mark == mark) {
+          return index;
+        }
+      }
+    }
+    return add(ecu, app, context, mark, wanted);
   }
 
   // The sources by ECU, lifecycle, app and context; last, where there are any, the messages of
@@ -137,22 +159,6 @@ class CounterTracker {
     const std::uint64_t b = (std::uint64_t{ecu} << 32 | mark) * 0xC2B2AE3D27D4EB4Full;
     const std::uint64_t mixed = (a ^ (a >> 29)) + (b ^ (b >> 31));
     return static_cast<std::size_t>((mixed * 0x9E3779B97F4A7C15ull) >> 32);
-  }
-  // Index of a source, made when new; no_source beyond the caps.
-  [[nodiscard]] std::uint32_t find(std::uint32_t ecu, std::uint32_t app, std::uint32_t context,
-                                   std::uint32_t mark) {
-    const std::size_t wanted = hash(ecu, app, context, mark);
-    if (!slots_.empty()) {
-      for (std::size_t at = wanted;; ++at) {
-        const std::uint32_t index = slots_[at & (slots_.size() - 1)];
-        if (index == no_source) break;
-        const Source& one = sources_[index];
-        if (one.context == context && one.app == app && one.ecu == ecu && one.mark == mark) {
-          return index;
-        }
-      }
-    }
-    return add(ecu, app, context, mark, wanted);
   }
   [[nodiscard]] std::uint32_t add(std::uint32_t ecu, std::uint32_t app, std::uint32_t context,
                                   std::uint32_t mark, std::size_t wanted);

@@ -34,6 +34,7 @@ struct Header {
   std::uint8_t version = 1;
   bool big_endian = false;  // payload; version 2 does not say, so its payload is tried
   std::uint8_t counter = 0;
+  std::uint8_t layout = 0;  // HTYP, where `read_alike` may read the next message; else 0
   bool extended = false;  // type, sub-type and number of arguments are known
   bool verbose = false;
   std::uint8_t type = 0;     // 3 bits
@@ -63,7 +64,7 @@ struct Header {
     framing = Framing::storage;
     version = 1;
     big_endian = extended = verbose = has_app = segmented = false;
-    counter = type = subtype = arguments = 0;
+    counter = layout = type = subtype = arguments = 0;
     storage_time = ecu_time = uptime = no_time;
     session.reset();
     message_id.reset();
@@ -79,12 +80,19 @@ struct Header {
 };
 
 // The framing whose pattern is at the front; none where there is no pattern.
-[[nodiscard]] inline std::optional<Framing> framing_at(Bytes bytes) noexcept {
-  if (bytes.size() < pattern_size || bytes[0] != 'D' || bytes[1] != 'L') return {};
-  if (bytes[2] == 'T' && bytes[3] == 1) return Framing::storage;
-  if (bytes[2] == 'T' && bytes[3] == 2) return Framing::storage_version2;
-  if (bytes[2] == 'S' && (bytes[3] == 1 || bytes[3] == 2)) return Framing::serial;
-  return {};
+[[nodiscard]] ARGUS_INLINE std::optional<Framing> framing_at(Bytes bytes) noexcept {
+  if (bytes.size() < pattern_size) return {};
+  switch (load_big<std::uint32_t>(bytes.data())) {
+    case 0x444C5401:  // "DLT\x01"
+      return Framing::storage;
+    case 0x444C5402:
+      return Framing::storage_version2;
+    case 0x444C5301:  // "DLS\x01"
+    case 0x444C5302:
+      return Framing::serial;
+    default:
+      return {};
+  }
 }
 [[nodiscard]] std::size_t find_pattern(Bytes bytes, std::size_t from) noexcept;
 
@@ -96,6 +104,10 @@ enum class HeaderState : std::uint8_t { complete, more_bytes, bad_version, bad_l
 // these bytes are the `last`.
 [[nodiscard]] HeaderState read_header(Bytes bytes, bool last, Header& header,
                                       std::size_t& wanted) noexcept;
+
+// The same where the message is laid out as the one that `header` is of, in a few instructions; false
+// where it is not, or not all there. Nearly all messages of a recording are laid out alike.
+[[nodiscard]] bool read_alike(Bytes bytes, Header& header) noexcept;
 
 // An id without its padding.
 [[nodiscard]] Bytes trimmed(Bytes id) noexcept;
