@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from argus_pipeline.settings import Settings
@@ -25,6 +26,9 @@ from argus_pipeline.storage.object_store import ObjectStore
 
 ROOT = Path(__file__).resolve().parents[1]
 BUCKET = "argus-tests"
+# A busy machine stops for a while now and then; no test is about time.
+settings.register_profile("argus", deadline=None)
+settings.load_profile("argus")
 STORES = ("seaweedfs", "minio") if find_minio() else ("seaweedfs",)
 # Commands that tests run must not find a stack of the person who runs them.
 for name in [n for n in os.environ if n.startswith("ARGUS_") and n not in {"ARGUS_MINIO"}]:

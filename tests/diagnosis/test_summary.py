@@ -193,7 +193,7 @@ def any_statistics(draw: st.DrawFn) -> BatchStatistics:
     return BatchStatistics(**frames)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(any_statistics(), st.integers(0, 30), NAMES)
 def test_a_summary_is_bounded_and_accounts_for_everything(
     counted: BatchStatistics, damaged: int, reason: str

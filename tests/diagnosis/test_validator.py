@@ -145,7 +145,7 @@ CLAIMS = st.builds(
 LISTS = st.lists(CLAIMS, max_size=6).map(tuple)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(CLAIMS, CLAIMS, LISTS, LISTS, LISTS, LISTS)
 def test_whatever_was_claimed_what_remains_holds_and_is_short(
     verdict: Claim,

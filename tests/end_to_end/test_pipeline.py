@@ -117,7 +117,7 @@ def test_a_killed_run_worker_never_leaves_a_green_partition_with_a_recording_mis
             assert len(done) == len(files)
             break
         time.sleep(0.5)
-    assert stack.wait(batch, seconds=120)["stage"] == "done"
+    assert stack.wait(batch)["stage"] == "done"
     assert dagster_instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE
     assert len(runs_of(dagster_instance, batch)) > 1
     report = json.loads(stack.get(f"reports/{batch}/report.json"))

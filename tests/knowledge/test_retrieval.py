@@ -236,7 +236,7 @@ def test_the_filter_is_answered_by_the_index(engine: Engine) -> None:
     query=st.sampled_from(["", "wheel speed", "traction battery", "screen", "a\0b\ud800"]),
     top_k=st.integers(-1, 4),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_is_asked_no_other_platforms_article_is_unmarked(
     engine: Engine, codes: list[str], platform: str, firmware: str, query: str, top_k: int
 ) -> None:

@@ -170,7 +170,7 @@ versions = st.builds(
 
 
 @given(pair=st.tuples(versions, versions))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_postgres_orders_version_keys_as_python_does(engine: Engine, pair: tuple[str, str]) -> None:
     one, other = (list(version_key(version) or ()) for version in pair)
     with session(engine) as opened:

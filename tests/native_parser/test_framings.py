@@ -182,7 +182,7 @@ def is_clear(parts: list[bytes]) -> bool:
     return sizes == [len(part) for part in parts]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(mixes.filter(is_clear), st.lists(st.integers(1, 90), max_size=8))
 def test_any_mix_decodes_to_the_messages_built_however_it_is_cut(
     parts: list[bytes], sizes: list[int]
@@ -194,7 +194,7 @@ def test_any_mix_decodes_to_the_messages_built_however_it_is_cut(
     assert dlt_differences(parsed.csv["messages"], dlt.decode(data)) == []
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(mixes.filter(is_clear))
 def test_any_mix_decodes_alike_one_byte_at_a_time(parts: list[bytes]) -> None:
     data = b"".join(parts)

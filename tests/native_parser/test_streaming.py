@@ -39,7 +39,7 @@ def output(parsed: Parsed) -> tuple[object, ...]:
     return parsed.format, parsed.csv, parsed.faults, parsed.undecoded
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     recording=st.one_of(recordings(DLT_PIECES), recordings(REC_PIECES)),
     sizes=st.lists(st.integers(0, 60), max_size=30),
@@ -51,13 +51,13 @@ def test_any_split_into_chunks_gives_the_same_output(recording: bytes, sizes: li
     assert output(bytewise) == output(whole)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(recording=st.binary(max_size=3000))
 def test_any_bytes_are_accounted_for(recording: bytes) -> None:
     parse(recording, specification=SPECIFICATION)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     name=st.sampled_from(["dlt/golden.dlt", "rec/alltypes.rec"]),
     changes=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=6),

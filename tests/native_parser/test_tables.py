@@ -102,7 +102,7 @@ def read_back(content: bytes, schema: pl.Schema) -> pl.DataFrame:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     texts=st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["C"])), min_size=1),
     delimiter=st.sampled_from([",", ";", "\t", "|"]),

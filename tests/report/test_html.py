@@ -54,7 +54,7 @@ def test_hostile_texts_do_not_change_the_shape_of_a_page(text: str) -> None:
         assert clean(text, MAX_CHARACTERS) in page.text
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.text(min_size=1, max_size=80))
 def test_no_text_changes_the_shape_of_a_page(text: str) -> None:
     page = render_html(diagnosis(text))

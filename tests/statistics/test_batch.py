@@ -276,7 +276,7 @@ _FAULT = st.fixed_dictionaries(
 
 
 @given(st.lists(_MESSAGE, max_size=20), st.lists(_FAULT, max_size=10))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_sums_add_up_for_any_events(
     messages: list[dict[str, Any]], faults: list[dict[str, Any]]
 ) -> None:
