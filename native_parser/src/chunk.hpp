@@ -25,7 +25,7 @@ class Chunk {
   [[nodiscard]] static Chunk filled(std::uint8_t byte) noexcept {
     return Chunk(_mm_set1_epi8(static_cast<char>(byte)));
   }
-  // Marks of bytes: combine them with | and &, then ask `bits` (byte 0 is bit 0).
+  // Marks of bytes: combine them with |, then ask `bits` (byte 0 is bit 0).
   [[nodiscard]] Chunk same(Chunk other) const noexcept {
     return Chunk(_mm_cmpeq_epi8(bytes_, other.bytes_));
   }
@@ -36,9 +36,6 @@ class Chunk {
   }
   [[nodiscard]] friend Chunk operator|(Chunk a, Chunk b) noexcept {
     return Chunk(_mm_or_si128(a.bytes_, b.bytes_));
-  }
-  [[nodiscard]] friend Chunk operator&(Chunk a, Chunk b) noexcept {
-    return Chunk(_mm_and_si128(a.bytes_, b.bytes_));
   }
   [[nodiscard]] std::uint32_t bits() const noexcept {
     return static_cast<std::uint32_t>(_mm_movemask_epi8(bytes_));
@@ -79,7 +76,7 @@ class Chunk {
   [[nodiscard]] static Chunk filled(std::uint8_t byte) noexcept {
     return {ones * byte, ones * byte};
   }
-  // Marks of bytes: combine them with | and &, then ask `bits` (byte 0 is bit 0).
+  // Marks of bytes: combine them with |, then ask `bits` (byte 0 is bit 0).
   [[nodiscard]] Chunk same(Chunk other) const noexcept {
     return {zero_bytes(low_ ^ other.low_), zero_bytes(high_ ^ other.high_)};
   }
@@ -89,9 +86,6 @@ class Chunk {
   }
   [[nodiscard]] friend Chunk operator|(Chunk a, Chunk b) noexcept {
     return {a.low_ | b.low_, a.high_ | b.high_};
-  }
-  [[nodiscard]] friend Chunk operator&(Chunk a, Chunk b) noexcept {
-    return {a.low_ & b.low_, a.high_ & b.high_};
   }
   [[nodiscard]] std::uint32_t bits() const noexcept {
     return top_bits(low_) | top_bits(high_) << 8;

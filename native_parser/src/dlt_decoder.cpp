@@ -163,7 +163,6 @@ class MessageDecoder final : public MessageStream<MessageDecoder> {
 
   // What MessageStream asks for.
   [[nodiscard]] Rendered measure(Bytes message, Header& header);
-  [[nodiscard]] Rendered render(Bytes message, Header& header) { return measure(message, header); }
   void take(std::uint64_t offset, Bytes message, const Header& header, const Rendered& rendered);
   void drop() noexcept { table_.drop_row(); }
 

@@ -19,10 +19,8 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 
 #include "argus/dlt.hpp"
-#include "chunk.hpp"
 
 namespace argus::dlt {
 
@@ -75,26 +73,13 @@ enum class Look : std::uint8_t { no, yes, more_bytes };
 [[nodiscard]] Look find_inner_message(Bytes bytes, std::size_t end, bool last,
                                       std::size_t& wanted) noexcept;
 
-// Is the message at the front laid out as the one before it, with a pattern behind it and none inside?
-// Nearly all are. It is believed however its arguments fit: with no other place to begin at, the
-// messages on both sides of it leave no other reading. Leaves its header in `header`.
+// Is there a message at the front that is laid out as the one before it, and a pattern behind it? Nearly
+// all are. It takes no more to be believed than that its arguments fill it exactly. Leaves its
+// header in `header`.
 [[nodiscard]] inline bool is_plain(Bytes bytes, Header& header) noexcept {
-  if (!read_alike(bytes, header)) return false;
-  const std::size_t end = header.size;
-  // The search looks beyond the end, and at the last messages of the window more closely.
-  if (bytes.size() < end + 2 * chunk_size || !framing_at(bytes.subspan(end))) return false;
-  const Chunk first = Chunk::filled('D');
-  const Chunk second = Chunk::filled('L');
-  for (std::size_t from = pattern_size; from < end; from += chunk_size) {
-    const std::uint8_t* const at = bytes.data() + from;
-    // Rare in texts, so that what follows a pair seldom has to be looked at.
-    std::uint32_t pairs = (Chunk::load(at).same(first) & Chunk::load(at + 1).same(second)).bits();
-    for (; pairs != 0; pairs &= pairs - 1) {
-      const std::size_t pair = from + static_cast<std::size_t>(std::countr_zero(pairs));
-      if (pair < end && framing_at(bytes.subspan(pair))) return false;
-    }
-  }
-  return true;
+  constexpr std::size_t ecu_id = 12;
+  return read_alike(bytes, header) && header.verbose && bytes[ecu_id] != 'D' &&
+         bytes.size() >= header.size + pattern_size && framing_at(bytes.subspan(header.size));
 }
 
 struct Found {

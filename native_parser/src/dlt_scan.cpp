@@ -19,7 +19,6 @@ class MessageScan final : public MessageStream<MessageScan> {
   [[nodiscard]] Rendered measure(Bytes message, Header& header) {
     return measure_payload(message, header);
   }
-  [[nodiscard]] Rendered render(Bytes /*message*/, Header& /*header*/) noexcept { return {}; }
   void take(std::uint64_t offset, Bytes message, const Header& h, const Rendered& /*rendered*/) {
     Sightings& seen = output().sightings;
     const std::uint32_t sender = senders_.find(h, [this, &h] { return add_sender(h); });

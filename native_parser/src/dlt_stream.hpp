@@ -20,8 +20,7 @@ namespace argus::dlt {
 }
 
 // `Pass` says how a payload fits (`measure`, which may leave what it rendered), takes each believed
-// message (`take`), and forgets what it rendered of one that is not believed (`drop`). Of a message
-// that is believed however its payload fits, only what it renders is asked for (`render`).
+// message (`take`), and forgets what it rendered of one that is not believed (`drop`).
 template <class Pass>
 class MessageStream : public Decoder {
  public:
@@ -38,6 +37,12 @@ class MessageStream : public Decoder {
 
  private:
   [[nodiscard]] Pass& pass() noexcept { return static_cast<Pass&>(*this); }
+  void take(std::uint64_t window_offset, std::size_t& at, Bytes message) {
+    pass().take(window_offset + at, message, header_, rendered_);
+    at += message.size();
+    in_step_ = true;
+    reason_ = reason_between;
+  }
 
   Output& output_;
   bool in_step_;
@@ -55,14 +60,13 @@ Progress MessageStream<Pass>::decode(const Window& window) {
   };
   std::size_t at = 0;
   while (window.offset + at < window.limit) {
-    if (const Bytes rest = bytes.subspan(at); is_plain(rest, header_)) {
-      const Bytes message = rest.first(header_.size);
-      rendered_ = pass().render(message, header_);
-      pass().take(window.offset + at, message, header_, rendered_);
-      at += header_.size;
-      in_step_ = true;
-      reason_ = reason_between;
-      continue;
+    if (const Bytes front = bytes.subspan(at); is_plain(front, header_)) {
+      const Bytes message = front.first(header_.size);
+      if (measure(message, header_) == Fit::exact) {
+        take(window.offset, at, message);
+        continue;
+      }
+      pass().drop();
     }
     const Found found = next_candidate(bytes, at, in_step_, window.last);
     if (found.position > at) {
@@ -82,10 +86,7 @@ Progress MessageStream<Pass>::decode(const Window& window) {
         pass().drop();
         return {at, judged.wanted};
       case Belief::believed:
-        pass().take(window.offset + at, bytes.subspan(at, header_.size), header_, rendered_);
-        at += header_.size;
-        in_step_ = true;
-        reason_ = reason_between;
+        take(window.offset, at, bytes.subspan(at, header_.size));
         break;
       case Belief::rejected: {
         pass().drop();
