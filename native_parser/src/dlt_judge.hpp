@@ -54,14 +54,19 @@ enum class Look : std::uint8_t { no, yes, more_bytes };
 [[nodiscard]] Look holds_chain(Bytes bytes, std::size_t end, bool last,
                                std::size_t& wanted) noexcept;
 
-// Do bare headers that begin between `from` and `end` follow each other exactly to that end, or
-// across it to where another one, a pattern or the recording's end is?
+// Do messages from a bare one between `from` and `end` on follow each other exactly to that end?
+// Where they `may_cross` it they may also lead to another message or to the recording's end, unless
+// messages follow at `end` as well.
 [[nodiscard]] Look holds_bare_chain(Bytes bytes, std::size_t from, std::size_t end, bool last,
-                                    std::size_t& wanted) noexcept;
+                                    bool may_cross, std::size_t& wanted) noexcept;
 
 // Is there a pattern at `at` that begins a message which ends where another one, or the end of the
 // recording, follows?
 [[nodiscard]] Look message_at(Bytes bytes, std::size_t at, bool last, std::size_t& wanted) noexcept;
+
+// Does a message, framed or bare, that is followed by another one or by the end of the recording
+// begin at `at`? The end of the recording does for one as well.
+[[nodiscard]] Look leads_on(Bytes bytes, std::size_t at, bool last, std::size_t& wanted) noexcept;
 
 // Does a message that ends where another one, or the end of the recording, follows begin inside the
 // storage header's ECU id?
@@ -126,6 +131,7 @@ template <class Measure>
   if (pattern_follows && fit == Fit::exact) return believed;
 
   // From here on it takes a closer look; most recordings never get here, or only seldom.
+  const bool strong = fit == Fit::exact && header.arguments > 0;
   Header next;
   const HeaderState next_state =
       after.empty()     ? HeaderState::complete
@@ -136,7 +142,11 @@ template <class Measure>
     return judged;
   }
   if (next_state == HeaderState::complete || next_state == HeaderState::more_bytes) {
-    switch (holds_chain(bytes, end, last, judged.wanted)) {
+    Look inner = holds_chain(bytes, end, last, judged.wanted);
+    if (inner == Look::no && !strong) {
+      inner = holds_bare_chain(bytes, header.payload_offset, end, last, false, judged.wanted);
+    }
+    switch (inner) {
       case Look::more_bytes:
         return judged;
       case Look::yes:
@@ -145,7 +155,11 @@ template <class Measure>
         return believed;
     }
   }
-  switch (find_inner_message(bytes, end, last, judged.wanted)) {
+  Look inner = find_inner_message(bytes, end, last, judged.wanted);
+  if (inner == Look::no && !strong) {
+    inner = holds_bare_chain(bytes, header.payload_offset, end, last, true, judged.wanted);
+  }
+  switch (inner) {
     case Look::more_bytes:
       return judged;
     case Look::yes:
@@ -185,8 +199,8 @@ template <class Measure>
   if (!strong) {
     // One that holds whole messages has a length that is not its own.
     Look inner = find_inner_message(bytes, end, last, judged.wanted);
-    if (inner == Look::no && in_step) {
-      inner = holds_bare_chain(bytes, header.payload_offset, end, last, judged.wanted);
+    if (inner == Look::no) {
+      inner = holds_bare_chain(bytes, header.payload_offset, end, last, true, judged.wanted);
     }
     if (inner == Look::more_bytes) return judged;
     if (inner == Look::yes) return rejected(reason_swallowed);
