@@ -75,6 +75,15 @@ constexpr std::size_t smallest_named = 8;
   return Look::yes;
 }
 
+// Could a bare message of at most `most` bytes that says where it comes from begin with these four?
+// Cheap, as it is asked of every byte of a message whose arguments tell nothing.
+[[nodiscard]] bool may_be_named(const std::uint8_t* at, std::size_t most) noexcept {
+  constexpr std::uint8_t with_ids = 0x05;  // an ECU id or an extended header
+  if (at[0] >> 5 != 1) return (at[0] == 0 || at[3] == 0) && may_be_bare(at);
+  const std::size_t length = load_big<std::uint16_t>(at + 2);
+  return (at[0] & with_ids) != 0 && length >= smallest_named && length <= most;
+}
+
 // Looks at the patterns that begin from `from` to `end`, and beyond for what follows.
 [[nodiscard]] Look find_message_within(Bytes bytes, std::size_t from, std::size_t end, bool last,
                                        std::size_t& wanted) noexcept {
@@ -151,13 +160,13 @@ Look holds_chain(Bytes bytes, std::size_t end, bool last, std::size_t& wanted) n
 Look holds_bare_chain(Bytes bytes, std::size_t from, std::size_t end, bool last, bool may_cross,
                       std::size_t& wanted) noexcept {
   int tried = 0;
-  for (std::size_t inner = from; inner < end && tried < most_inner; ++inner) {
+  const std::size_t least = may_cross ? 1 : smallest_named;
+  for (std::size_t inner = from; inner + least <= end && tried < most_inner; ++inner) {
     if (bytes.size() - inner < pattern_size) {
-      if (last || !may_cross) return Look::no;
       wanted = inner + pattern_size;
-      return Look::more_bytes;
+      return last ? Look::no : Look::more_bytes;
     }
-    if (!may_be_bare(bytes.data() + inner)) continue;
+    if (!may_be_named(bytes.data() + inner, may_cross ? UINT16_MAX : end - inner)) continue;
     Header header;
     Look look = looks_bare(bytes.subspan(inner), last, header, wanted);
     wanted += inner;
@@ -222,6 +231,14 @@ Look leads_on(Bytes bytes, std::size_t at, bool last, std::size_t& wanted) noexc
   const Look look = bare_chain(rest, last, 2, wanted);
   wanted += at;
   return look;
+}
+
+Look ends_in_next(Bytes bytes, const Header& header, bool last, std::size_t& wanted) noexcept {
+  constexpr std::size_t most_taken = pattern_size - 1;
+  const std::size_t end = header.size;
+  const std::size_t from = std::max(header.payload_offset, end - std::min(end, most_taken));
+  const Look look = find_message_within(bytes, from, end, last, wanted);
+  return look != Look::no ? look : holds_bare_chain(bytes, from, end, last, true, wanted);
 }
 
 Look ecu_id_holds_message(Bytes bytes, const Header& header, bool last,

@@ -9,12 +9,15 @@
 //  - where a pattern or the recording's end follows and its arguments fill it exactly, it is
 //    believed; also where a whole header follows, unless messages inside it lead, one by one, to
 //    its end, or across it to where another one follows: then its length swallowed its neighbours;
-//  - otherwise it is believed unless a pattern inside it begins a message that is itself followed
-//    by one (a mere pattern may belong to its payload), or its arguments reach beyond its end.
+//  - otherwise it is believed unless a message inside it is itself followed by one (a mere pattern
+//    may belong to its payload), or its arguments reach beyond its end.
 // A bare one must look like a message in every field that has to be one of a few values or
 // printable. In step it is believed if its arguments fill it exactly, or no messages lie inside it
-// and its arguments do not reach beyond its end. Searched it takes arguments that fill it exactly and
-// something behind it that looks like a message, or a chain of such messages.
+// and its arguments do not reach beyond its end. Searched it takes arguments that fill it exactly
+// and something behind it that looks like a message, or a chain of such messages.
+// Messages inside are followed from one to the next, whatever their framing. Bare ones take more:
+// the first has to say where it comes from and to be filled by its arguments, and where they lead
+// across the end and messages follow at the end as well, those count.
 // What is not believed is quarantined up to the next candidate, so one fault costs one message.
 #pragma once
 
@@ -77,6 +80,11 @@ enum class Look : std::uint8_t { no, yes, more_bytes };
 // of the recording, follows? Looks beyond `end`.
 [[nodiscard]] Look find_inner_message(Bytes bytes, std::size_t end, bool last,
                                       std::size_t& wanted) noexcept;
+
+// Are the last bytes of a message whose arguments fill it exactly the first ones of the next one?
+// They take the place of bytes that were lost.
+[[nodiscard]] Look ends_in_next(Bytes bytes, const Header& header, bool last,
+                                std::size_t& wanted) noexcept;
 
 struct Found {
   std::size_t position;  // of the candidate; where the search has to go on when there is none yet
@@ -156,8 +164,9 @@ template <class Measure>
     }
   }
   Look inner = find_inner_message(bytes, end, last, judged.wanted);
-  if (inner == Look::no && !strong) {
-    inner = holds_bare_chain(bytes, header.payload_offset, end, last, true, judged.wanted);
+  if (inner == Look::no) {
+    inner = strong ? ends_in_next(bytes, header, last, judged.wanted)
+                   : holds_bare_chain(bytes, header.payload_offset, end, last, true, judged.wanted);
   }
   switch (inner) {
     case Look::more_bytes:
@@ -191,11 +200,20 @@ template <class Measure>
   if (bytes.size() < end && last) {
     return rejected(in_step ? reason_beyond_end : reason_between);
   }
-  judged.wanted = end + 1;
+  judged.wanted = end + pattern_size;
   if (bytes.size() < judged.wanted && !last) return judged;
   const Fit fit = measure(bytes.first(end), header);
   const bool strong = fit == Fit::exact && header.arguments > 0;
-  if (strong && in_step) return believed;
+  if (strong && in_step) {
+    switch (ends_in_next(bytes, header, last, judged.wanted)) {
+      case Look::more_bytes:
+        return judged;
+      case Look::yes:
+        return rejected(reason_swallowed);
+      case Look::no:
+        return believed;
+    }
+  }
   if (!strong) {
     // One that holds whole messages has a length that is not its own.
     Look inner = find_inner_message(bytes, end, last, judged.wanted);
