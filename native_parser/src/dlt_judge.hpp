@@ -81,8 +81,26 @@ enum class Look : std::uint8_t { no, yes, more_bytes };
 [[nodiscard]] Look find_inner_message(Bytes bytes, std::size_t end, bool last,
                                       std::size_t& wanted) noexcept;
 
+// Could a pattern or a bare header begin in the three bytes before `end`? Seven more must be there.
+[[nodiscard]] inline bool may_end_in_next(const std::uint8_t* end) noexcept {
+  // Printable, then nothing but zeros: where ids are not, a text before them often looks the part.
+  const auto begins_id = [](const std::uint8_t* id) {
+    return (id[0] < 0x7F && id[0] >= 0x20 && (id[1] != 0 || id[2] == 0)) ||
+           (id[0] == 0 && id[1] == 0 && id[2] == 0);
+  };
+  const auto begins = [&begins_id](const std::uint8_t* at) {
+    if (at[0] >> 5 == 1) {
+      return (at[0] & 0x04) != 0 ? begins_id(at + 4) : (at[0] & 0x01) != 0;
+    }
+    return (at[0] == 'D' && at[1] == 'L') || (at[0] == 0 && at[1] == 0 && at[3] >> 5 == 2) ||
+           (at[0] >> 5 == 2 && at[2] == 0 && at[3] == 0);
+  };
+  return begins(end - 3) || begins(end - 2) || begins(end - 1);
+}
+
 // Are the last bytes of a message whose arguments fill it exactly the first ones of the next one?
-// They take the place of bytes that were lost.
+// They take the place of bytes that were lost. Asked of every bare message, so the quick look comes
+// first.
 [[nodiscard]] Look ends_in_next(Bytes bytes, const Header& header, bool last,
                                 std::size_t& wanted) noexcept;
 
@@ -205,6 +223,9 @@ template <class Measure>
   const Fit fit = measure(bytes.first(end), header);
   const bool strong = fit == Fit::exact && header.arguments > 0;
   if (strong && in_step) {
+    if (bytes.size() >= end + 7 && !may_end_in_next(bytes.data() + end)) {
+      return believed;
+    }
     switch (ends_in_next(bytes, header, last, judged.wanted)) {
       case Look::more_bytes:
         return judged;
