@@ -81,7 +81,9 @@ enum class Look : std::uint8_t { no, yes, more_bytes };
 [[nodiscard]] Look find_inner_message(Bytes bytes, std::size_t end, bool last,
                                       std::size_t& wanted) noexcept;
 
-// Could a pattern or a bare header begin in the three bytes before `end`? Seven more must be there.
+// Could a pattern or a bare header begin in the three bytes before `end`? So many more
+// bytes as `quick_look` says must be there.
+inline constexpr std::size_t quick_look = 16;
 [[nodiscard]] inline bool may_end_in_next(const std::uint8_t* end) noexcept {
   // Printable, then nothing but zeros: where ids are not, a text before them often looks the part.
   const auto begins_id = [](const std::uint8_t* id) {
@@ -90,7 +92,10 @@ enum class Look : std::uint8_t { no, yes, more_bytes };
   };
   const auto begins = [&begins_id](const std::uint8_t* at) {
     if (at[0] >> 5 == 1) {
-      return (at[0] & 0x04) != 0 ? begins_id(at + 4) : (at[0] & 0x01) != 0;
+      // The ECU's id, else the application's behind session, time, type and number of arguments.
+      if ((at[0] & 0x04) != 0) return begins_id(at + 4);
+      const std::size_t times = ((at[0] & 0x08) != 0 ? 4u : 0u) + ((at[0] & 0x10) != 0 ? 4u : 0u);
+      return (at[0] & 0x01) != 0 && begins_id(at + 4 + times + 2);
     }
     return (at[0] == 'D' && at[1] == 'L') || (at[0] == 0 && at[1] == 0 && at[3] >> 5 == 2) ||
            (at[0] >> 5 == 2 && at[2] == 0 && at[3] == 0);
@@ -223,7 +228,7 @@ template <class Measure>
   const Fit fit = measure(bytes.first(end), header);
   const bool strong = fit == Fit::exact && header.arguments > 0;
   if (strong && in_step) {
-    if (bytes.size() >= end + 7 && !may_end_in_next(bytes.data() + end)) {
+    if (bytes.size() >= end + quick_look && !may_end_in_next(bytes.data() + end)) {
       return believed;
     }
     switch (ends_in_next(bytes, header, last, judged.wanted)) {
