@@ -7,6 +7,8 @@ namespace {
 // tell nothing new, and no recording can make the search long.
 constexpr int most_inner = 16;
 constexpr int longest_chain = 64;
+// No bare message that says where it comes from is smaller.
+constexpr std::size_t smallest_named = 8;
 
 // Printable ASCII, then nothing but padding.
 [[nodiscard]] bool is_printable(Bytes id) noexcept {
@@ -27,6 +29,59 @@ constexpr int longest_chain = 64;
 [[nodiscard]] bool may_be_bare(const std::uint8_t* at) noexcept {
   return at[0] >> 5 == 1 || (at[0] >> 5 == 2 && (at[1] & 0xF0) == 0 && at[2] == 0 && at[3] == 0) ||
          (at[3] >> 5 == 2 && (at[2] & 0xF0) == 0 && at[1] == 0 && at[0] == 0);
+}
+
+// Does it say, in any of its ids, where it comes from? Zeros are padding as often as ids.
+[[nodiscard]] bool has_name(const Header& header) noexcept {
+  return !trimmed(header.ecu).empty() || !trimmed(header.app).empty() ||
+         !trimmed(header.context).empty();
+}
+
+// Do the arguments of a verbose message fill it, or is it kept raw from a known type on?
+[[nodiscard]] bool may_be_arguments(Bytes message, Header& header) noexcept {
+  constexpr std::uint32_t beyond_types = 0x40000;
+  const Rendered measured = measure_payload(message, header);
+  if (header.segmented) return true;
+  if (measured.fit != Fit::unknown) return measured.fit == Fit::exact;
+  return measured.raw.size() >= sizeof beyond_types &&
+         load<std::uint32_t>(measured.raw.data(), header.big_endian) < beyond_types;
+}
+
+// Goes from one message at `inner` to the next, whatever their framing, up to `end` or across it.
+// `reached` is where the last of them ends. No: there is none where one has to be.
+[[nodiscard]] Look follow(Bytes bytes, std::size_t inner, std::size_t end, bool last,
+                          std::size_t& reached, std::size_t& wanted) noexcept {
+  reached = inner;
+  for (int length = 0; reached < end; ++length) {
+    if (length == longest_chain) {
+      reached = end;
+      break;
+    }
+    const Bytes rest = bytes.subspan(reached);
+    Header header;
+    Look look = Look::no;
+    if (framing_at(rest)) {
+      const HeaderState state = read_header(rest, last, header, wanted);
+      look = state == HeaderState::complete              ? Look::yes
+             : state == HeaderState::more_bytes && !last ? Look::more_bytes
+                                                         : Look::no;
+    } else {
+      look = looks_bare(rest, last, header, wanted);
+    }
+    wanted += reached;
+    if (look != Look::yes) return look;
+    reached += header.size;
+  }
+  return Look::yes;
+}
+
+// Could a bare message of at most `most` bytes that says where it comes from begin with these four?
+// Cheap, as it is asked of every byte of a message whose arguments tell nothing.
+[[nodiscard]] bool may_be_named(const std::uint8_t* at, std::size_t most) noexcept {
+  constexpr std::uint8_t with_ids = 0x05;  // an ECU id or an extended header
+  if (at[0] >> 5 != 1) return (at[0] == 0 || at[3] == 0) && may_be_bare(at);
+  const std::size_t length = load_big<std::uint16_t>(at + 2);
+  return (at[0] & with_ids) != 0 && length >= smallest_named && length <= most;
 }
 
 // Looks at the patterns that begin from `from` to `end`, and beyond for what follows.
@@ -87,54 +142,66 @@ Look holds_chain(Bytes bytes, std::size_t end, bool last, std::size_t& wanted) n
   for (int tried = 0; tried < most_inner; ++tried, inner += pattern_size) {
     inner = find_pattern(bytes.first(end), inner);
     if (inner == end) return Look::no;
-    std::size_t at = inner;
-    for (int length = 0; at < end && framing_at(bytes.subspan(at)); ++length) {
-      if (length == longest_chain) return Look::yes;
-      Header header;
-      const HeaderState state = read_header(bytes.subspan(at), last, header, wanted);
-      wanted += at;
-      if (state == HeaderState::more_bytes && !last) return Look::more_bytes;
-      if (state != HeaderState::complete) break;
-      at += header.size;
-    }
-    if (at == end) return Look::yes;
-    if (at < end) continue;
-    wanted = at + pattern_size;
+    std::size_t reached = 0;
+    const Look look = follow(bytes, inner, end, last, reached, wanted);
+    if (look == Look::more_bytes) return look;
+    if (look == Look::no) continue;
+    if (reached == end) return Look::yes;
+    wanted = reached + pattern_size;
     if (bytes.size() < wanted && !last) return Look::more_bytes;
-    if (at == bytes.size() || (at < bytes.size() && framing_at(bytes.subspan(at)))) {
+    if (reached == bytes.size() ||
+        (reached < bytes.size() && framing_at(bytes.subspan(reached)))) {
       return Look::yes;
     }
   }
   return Look::no;
 }
 
-Look holds_bare_chain(Bytes bytes, std::size_t from, std::size_t end, bool last,
+Look holds_bare_chain(Bytes bytes, std::size_t from, std::size_t end, bool last, bool may_cross,
                       std::size_t& wanted) noexcept {
   int tried = 0;
-  for (std::size_t inner = from; inner + pattern_size <= end && tried < most_inner; ++inner) {
-    if (!may_be_bare(bytes.data() + inner)) continue;
-    std::size_t at = inner;
-    Look look = Look::yes;
-    for (int length = 0; at < end && look == Look::yes; ++length) {
-      if (length == longest_chain) return Look::yes;
-      Header header;
-      look = looks_bare(bytes.subspan(at), last, header, wanted);
-      wanted += at;
-      at += look == Look::yes ? header.size : 0;
+  const std::size_t least = may_cross ? 1 : smallest_named;
+  for (std::size_t inner = from; inner + least <= end && tried < most_inner; ++inner) {
+    if (bytes.size() - inner < pattern_size) {
+      wanted = inner + pattern_size;
+      return last ? Look::no : Look::more_bytes;
     }
-    if (look == Look::more_bytes) return look;
-    if (at != inner) ++tried;
-    if (at == end) return Look::yes;
-    if (at < end) continue;
-    wanted = at + pattern_size;
-    if (bytes.size() < at && last) continue;
-    if (bytes.size() < wanted && !last) return Look::more_bytes;
+    if (!may_be_named(bytes.data() + inner, may_cross ? UINT16_MAX : end - inner)) continue;
     Header header;
-    const Bytes after = bytes.subspan(at);
-    if (after.empty() || framing_at(after)) return Look::yes;
-    look = looks_bare(after, last, header, wanted);
-    wanted += at;
-    if (look != Look::no) return look;
+    Look look = looks_bare(bytes.subspan(inner), last, header, wanted);
+    wanted += inner;
+    if (look == Look::more_bytes) return look;
+    if (look == Look::no || !has_name(header)) continue;
+    if (!may_cross && inner + header.size > end) continue;
+    // One whose arguments do not fit is no message that was swallowed.
+    if (header.verbose) {
+      wanted = inner + header.size;
+      if (bytes.size() < wanted && last) continue;
+      if (bytes.size() < wanted) return Look::more_bytes;
+      if (!may_be_arguments(bytes.subspan(inner, header.size), header)) continue;
+    }
+    ++tried;
+    std::size_t reached = 0;
+    look = follow(bytes, inner, end, last, reached, wanted);
+    if (look == Look::more_bytes) return look;
+    if (look == Look::no) continue;
+    if (reached == end) return Look::yes;
+    if (!may_cross || (reached > bytes.size() && last)) continue;
+    wanted = reached + pattern_size;
+    if (bytes.size() < wanted && !last) return Look::more_bytes;
+    const Bytes after = bytes.subspan(reached);
+    look = after.empty() || framing_at(after) ? Look::yes
+                                              : looks_bare(after, last, header, wanted);
+    if (look == Look::no) continue;
+    if (look == Look::more_bytes) {
+      wanted += reached;
+      return look;
+    }
+    // The bytes may be read both ways; then the message in front has the better right to them.
+    look = leads_on(bytes, end, last, wanted);
+    if (look == Look::more_bytes) return look;
+    if (look == Look::no) return Look::yes;
+    may_cross = false;
   }
   return Look::no;
 }
@@ -149,9 +216,29 @@ Look message_at(Bytes bytes, std::size_t at, bool last, std::size_t& wanted) noe
   if (state != HeaderState::complete) return Look::no;
   wanted = at + header.size + pattern_size;
   if (bytes.size() < wanted && !last) return Look::more_bytes;
-  const bool followed = rest.size() == header.size ||
-                        (rest.size() > header.size && framing_at(rest.subspan(header.size)));
-  return followed ? Look::yes : Look::no;
+  if (rest.size() < header.size) return Look::no;
+  const Bytes after = rest.subspan(header.size);
+  if (after.empty() || framing_at(after)) return Look::yes;
+  const Look look = bare_chain(after, last, 2, wanted);
+  wanted += at + header.size;
+  return look;
+}
+
+Look leads_on(Bytes bytes, std::size_t at, bool last, std::size_t& wanted) noexcept {
+  const Bytes rest = bytes.subspan(at);
+  if (rest.empty() && last) return Look::yes;
+  if (framing_at(rest)) return message_at(bytes, at, last, wanted);
+  const Look look = bare_chain(rest, last, 2, wanted);
+  wanted += at;
+  return look;
+}
+
+Look ends_in_next(Bytes bytes, const Header& header, bool last, std::size_t& wanted) noexcept {
+  constexpr std::size_t most_taken = pattern_size - 1;
+  const std::size_t end = header.size;
+  const std::size_t from = std::max(header.payload_offset, end - std::min(end, most_taken));
+  const Look look = find_message_within(bytes, from, end, last, wanted);
+  return look != Look::no ? look : holds_bare_chain(bytes, from, end, last, true, wanted);
 }
 
 Look ecu_id_holds_message(Bytes bytes, const Header& header, bool last,
@@ -162,7 +249,10 @@ Look ecu_id_holds_message(Bytes bytes, const Header& header, bool last,
     return bytes[offset] == 'D' ? message_at(bytes, offset, last, wanted) : Look::no;
   }
   if (header.framing != Framing::storage_version2) return Look::no;
-  return find_message_within(bytes, offset2, offset2 + bytes[offset2 - 1], last, wanted);
+  const std::size_t end = offset2 + bytes[offset2 - 1];
+  const Look look = find_message_within(bytes, offset2, end, last, wanted);
+  if (look != Look::no || end < offset2 + smallest_named) return look;
+  return holds_bare_chain(bytes, offset2, end, last, false, wanted);
 }
 
 Look find_inner_message(Bytes bytes, std::size_t end, bool last, std::size_t& wanted) noexcept {

@@ -9,12 +9,15 @@
 //  - where a pattern or the recording's end follows and its arguments fill it exactly, it is
 //    believed; also where a whole header follows, unless messages inside it lead, one by one, to
 //    its end, or across it to where another one follows: then its length swallowed its neighbours;
-//  - otherwise it is believed unless a pattern inside it begins a message that is itself followed
-//    by one (a mere pattern may belong to its payload), or its arguments reach beyond its end.
+//  - otherwise it is believed unless a message inside it is itself followed by one (a mere pattern
+//    may belong to its payload), or its arguments reach beyond its end.
 // A bare one must look like a message in every field that has to be one of a few values or
 // printable. In step it is believed if its arguments fill it exactly, or no messages lie inside it
-// and its arguments do not reach beyond its end. Searched it takes arguments that fill it exactly and
-// something behind it that looks like a message, or a chain of such messages.
+// and its arguments do not reach beyond its end. Searched it takes arguments that fill it exactly
+// and something behind it that looks like a message, or a chain of such messages.
+// Messages inside are followed from one to the next, whatever their framing. Bare ones take more:
+// the first has to say where it comes from and to be filled by its arguments, and where they lead
+// across the end and messages follow at the end as well, those count.
 // What is not believed is quarantined up to the next candidate, so one fault costs one message.
 #pragma once
 
@@ -54,14 +57,19 @@ enum class Look : std::uint8_t { no, yes, more_bytes };
 [[nodiscard]] Look holds_chain(Bytes bytes, std::size_t end, bool last,
                                std::size_t& wanted) noexcept;
 
-// Do bare headers that begin between `from` and `end` follow each other exactly to that end, or
-// across it to where another one, a pattern or the recording's end is?
+// Do messages from a bare one between `from` and `end` on follow each other exactly to that end?
+// Where they `may_cross` it they may also lead to another message or to the recording's end, unless
+// messages follow at `end` as well.
 [[nodiscard]] Look holds_bare_chain(Bytes bytes, std::size_t from, std::size_t end, bool last,
-                                    std::size_t& wanted) noexcept;
+                                    bool may_cross, std::size_t& wanted) noexcept;
 
 // Is there a pattern at `at` that begins a message which ends where another one, or the end of the
 // recording, follows?
 [[nodiscard]] Look message_at(Bytes bytes, std::size_t at, bool last, std::size_t& wanted) noexcept;
+
+// Does a message, framed or bare, that is followed by another one or by the end of the recording
+// begin at `at`? The end of the recording does for one as well.
+[[nodiscard]] Look leads_on(Bytes bytes, std::size_t at, bool last, std::size_t& wanted) noexcept;
 
 // Does a message that ends where another one, or the end of the recording, follows begin inside the
 // storage header's ECU id?
@@ -81,6 +89,34 @@ enum class Look : std::uint8_t { no, yes, more_bytes };
   return read_alike(bytes, header) && header.verbose && bytes[ecu_id] != 'D' &&
          bytes.size() >= header.size + pattern_size && framing_at(bytes.subspan(header.size));
 }
+
+// Could a pattern or a bare header begin in the three bytes before `end`? So many more
+// bytes as `quick_look` says must be there.
+inline constexpr std::size_t quick_look = 16;
+[[nodiscard]] inline bool may_end_in_next(const std::uint8_t* end) noexcept {
+  // Printable, then nothing but zeros: where ids are not, a text before them often looks the part.
+  const auto begins_id = [](const std::uint8_t* id) {
+    return (id[0] < 0x7F && id[0] >= 0x20 && (id[1] != 0 || id[2] == 0)) ||
+           (id[0] == 0 && id[1] == 0 && id[2] == 0);
+  };
+  const auto begins = [&begins_id](const std::uint8_t* at) {
+    if (at[0] >> 5 == 1) {
+      // The ECU's id, else the application's behind session, time, type and number of arguments.
+      if ((at[0] & 0x04) != 0) return begins_id(at + 4);
+      const std::size_t times = ((at[0] & 0x08) != 0 ? 4u : 0u) + ((at[0] & 0x10) != 0 ? 4u : 0u);
+      return (at[0] & 0x01) != 0 && begins_id(at + 4 + times + 2);
+    }
+    return (at[0] == 'D' && at[1] == 'L') || (at[0] == 0 && at[1] == 0 && at[3] >> 5 == 2) ||
+           (at[0] >> 5 == 2 && at[2] == 0 && at[3] == 0);
+  };
+  return begins(end - 3) || begins(end - 2) || begins(end - 1);
+}
+
+// Are the last bytes of a message whose arguments fill it exactly the first ones of the next one?
+// They take the place of bytes that were lost. Asked of every bare message, so the quick look comes
+// first.
+[[nodiscard]] Look ends_in_next(Bytes bytes, const Header& header, bool last,
+                                std::size_t& wanted) noexcept;
 
 struct Found {
   std::size_t position;  // of the candidate; where the search has to go on when there is none yet
@@ -145,6 +181,7 @@ template <class Measure>
   if (pattern_follows && fit == Fit::exact) return believed;
 
   // From here on it takes a closer look; most recordings never get here, or only seldom.
+  const bool strong = fit == Fit::exact && header.arguments > 0;
   Header next;
   const HeaderState next_state =
       after.empty()     ? HeaderState::complete
@@ -155,7 +192,11 @@ template <class Measure>
     return judged;
   }
   if (next_state == HeaderState::complete || next_state == HeaderState::more_bytes) {
-    switch (holds_chain(bytes, end, last, judged.wanted)) {
+    Look inner = holds_chain(bytes, end, last, judged.wanted);
+    if (inner == Look::no && !strong) {
+      inner = holds_bare_chain(bytes, header.payload_offset, end, last, false, judged.wanted);
+    }
+    switch (inner) {
       case Look::more_bytes:
         return judged;
       case Look::yes:
@@ -164,7 +205,12 @@ template <class Measure>
         return believed;
     }
   }
-  switch (find_inner_message(bytes, end, last, judged.wanted)) {
+  Look inner = find_inner_message(bytes, end, last, judged.wanted);
+  if (inner == Look::no) {
+    inner = strong ? ends_in_next(bytes, header, last, judged.wanted)
+                   : holds_bare_chain(bytes, header.payload_offset, end, last, true, judged.wanted);
+  }
+  switch (inner) {
     case Look::more_bytes:
       return judged;
     case Look::yes:
@@ -196,16 +242,28 @@ template <class Measure>
   if (bytes.size() < end && last) {
     return rejected(in_step ? reason_beyond_end : reason_between);
   }
-  judged.wanted = end + 1;
+  judged.wanted = end + pattern_size;
   if (bytes.size() < judged.wanted && !last) return judged;
   const Fit fit = measure(bytes.first(end), header);
   const bool strong = fit == Fit::exact && header.arguments > 0;
-  if (strong && in_step) return believed;
+  if (strong && in_step) {
+    if (bytes.size() >= end + quick_look && !may_end_in_next(bytes.data() + end)) {
+      return believed;
+    }
+    switch (ends_in_next(bytes, header, last, judged.wanted)) {
+      case Look::more_bytes:
+        return judged;
+      case Look::yes:
+        return rejected(reason_swallowed);
+      case Look::no:
+        return believed;
+    }
+  }
   if (!strong) {
     // One that holds whole messages has a length that is not its own.
     Look inner = find_inner_message(bytes, end, last, judged.wanted);
-    if (inner == Look::no && in_step) {
-      inner = holds_bare_chain(bytes, header.payload_offset, end, last, judged.wanted);
+    if (inner == Look::no) {
+      inner = holds_bare_chain(bytes, header.payload_offset, end, last, true, judged.wanted);
     }
     if (inner == Look::more_bytes) return judged;
     if (inner == Look::yes) return rejected(reason_swallowed);
