@@ -19,7 +19,7 @@
 namespace argus {
 
 // Raised whenever the parser's output changes for the same input.
-inline constexpr std::string_view version = "0.2.0";
+inline constexpr std::string_view version = "0.3.0";
 
 // What a pass over a recording is for: its rows, or what has to be known before (see scan.hpp).
 enum class Pass : std::uint8_t { decode, scan };
