@@ -10,8 +10,12 @@ from datetime import date
 
 MANIFEST_NAME = "manifest.json"
 SCHEMAS = "schemas/"
+PARSED = "parsed/"
+STATISTICS = "statistics/"
 FLEET = "fleet/"
+CAMPAIGNS = "campaigns/"
 REPORTS = "reports/"
+RECORDING_RESULT = "recording.json"
 
 
 def incoming_day(day: date) -> str:
@@ -26,7 +30,7 @@ def incoming(day: date, batch: str) -> str:
 
 def parsed(batch: str) -> str:
     """Prefix of all tables of a batch."""
-    return f"parsed/{batch}/"
+    return f"{PARSED}{batch}/"
 
 
 def parsed_recording(batch: str, recording: str) -> str:
@@ -41,7 +45,7 @@ def table(batch: str, recording: str, name: str, suffix: str) -> str:
 
 def recording_result(batch: str, recording: str) -> str:
     """The record that is written last and makes the tables of a recording count."""
-    return f"{parsed_recording(batch, recording)}recording.json"
+    return f"{parsed_recording(batch, recording)}{RECORDING_RESULT}"
 
 
 def quarantine(batch: str, recording: str) -> str:
@@ -51,7 +55,7 @@ def quarantine(batch: str, recording: str) -> str:
 
 def statistics(batch: str, name: str) -> str:
     """One statistics table of a batch."""
-    return f"statistics/{batch}/{name}.parquet"
+    return f"{STATISTICS}{batch}/{name}.parquet"
 
 
 def chart(batch: str, name: str, suffix: str) -> str:
@@ -62,3 +66,8 @@ def chart(batch: str, name: str, suffix: str) -> str:
 def report(batch: str, suffix: str) -> str:
     """The report of a batch; `suffix` is `md`, `html` or `json`."""
     return f"{REPORTS}{batch}/report.{suffix}"
+
+
+def campaign_page(campaign: str) -> str:
+    """The page of a campaign: self-contained HTML."""
+    return f"{CAMPAIGNS}{campaign}/page.html"
