@@ -55,8 +55,8 @@ def adoption(batches: pl.DataFrame, subtitle: Sequence[str] = ()) -> alt.VConcat
     ordered = sorted(
         named["firmware"].unique(), key=lambda name: (version_key(name) or (), name), reverse=True
     )
-    panels = [_shares(shares, ordered, axis), _rates(rates, ordered, axis)]
-    return styled(alt.vconcat(*panels, spacing=18), TITLE, [*subtitle, facts], f"{TITLE}. {facts}")
+    panels = alt.vconcat(_shares(shares, ordered, axis), _rates(rates, ordered, axis), spacing=18)
+    return styled(panels, TITLE, [*subtitle, facts], f"{TITLE}. {facts}")
 
 
 def shares_by_bin(batches: pl.DataFrame, width: int) -> pl.DataFrame:
@@ -142,7 +142,7 @@ def _shares(shares: pl.DataFrame, firmwares: list[str], axis: TimeAxis) -> alt.C
         .with_columns(pl.col("share").cum_sum().over("start").alias("high"))
         .with_columns((pl.col("high") - pl.col("share")).alias("low"), _time())
     )
-    return (
+    panel: alt.Chart = (
         alt.Chart(alt.InlineData(values=stacked.to_dicts()))
         .mark_bar(stroke="white", strokeWidth=0.6)
         .encode(
@@ -169,6 +169,7 @@ def _shares(shares: pl.DataFrame, firmwares: list[str], axis: TimeAxis) -> alt.C
             title=_heading("Vehicles by the firmware of their latest batch"),
         )
     )
+    return panel
 
 
 def _rates(rates: pl.DataFrame, firmwares: list[str], axis: TimeAxis) -> alt.LayerChart:
@@ -179,7 +180,8 @@ def _rates(rates: pl.DataFrame, firmwares: list[str], axis: TimeAxis) -> alt.Lay
         y=alt.Y(
             "rate:Q",
             title="Errors per hour of operation",
-            scale=alt.Scale(domainMin=0),
+            # Room above, so that no point is cut.
+            scale=alt.Scale(domain=[0, max(float(rates["rate"].max()) * 1.08, 0.1)], nice=False),  # type: ignore[arg-type]
             axis=alt.Axis(minExtent=48, format="~g", tickCount=5),
         ),
         color=_colour(firmwares),

@@ -48,7 +48,9 @@ class Lanes:
     def largest(self, lanes: int) -> Lanes:
         """The first lanes only."""
         kept = self.ecus.head(lanes)
-        return Lanes(self.bars.filter(pl.col("ecu").is_in(kept["ecu"])), kept, self.unplaced)
+        return Lanes(
+            self.bars.filter(pl.col("ecu").is_in(kept["ecu"].to_list())), kept, self.unplaced
+        )
 
     @property
     def height(self) -> int:

@@ -56,9 +56,10 @@ def rate_ratios(comparison: pl.DataFrame, subtitle: Sequence[str] = ()) -> alt.V
     """The forest plot of a firmware comparison.
 
     Args:
-        comparison: a row for each fault: `platform`, `fault`, `title`, `class` (of `CLASSES`),
-            `rate_before`, `rate_after` (per hour of operation), `ratio`, `low`, `high` (95 %
-            interval; null where there is none, infinity where it has no end), `vehicles`, `hours`.
+        comparison: a row for each fault: `platform`, `fault`, `kind` (`code` or `fingerprint`),
+            `title`, `class` (of `CLASSES`), `rate_before` and `rate_after` (per hour of operation),
+            `ratio`, `low`, `high` (95 % interval; null where there is none, infinity where it has
+            no end), `vehicles`, `hours`.
         subtitle: lines under the title: what is compared with what.
     """
     facts = _facts(comparison)
@@ -105,12 +106,11 @@ def _panel(rows: list[dict[str, Any]], several_platforms: bool) -> alt.LayerChar
             ),
         )
     )
-    x = alt.X(
-        "middle:Q",
-        title="Rate after ÷ rate before (logarithmic), with its 95 % interval",
-        scale=alt.Scale(type="log", base=2, domain=[1 / farthest, farthest], nice=False),
-        axis=alt.Axis(values=_ticks(farthest), labelExpr=_TICK_LABEL),
-    )
+    x: dict[str, Any] = {
+        "title": "Rate after ÷ rate before (logarithmic), with its 95 % interval",
+        "scale": alt.Scale(type="log", base=2, domain=[1 / farthest, farthest], nice=False),
+        "axis": alt.Axis(values=_ticks(farthest), labelExpr=_TICK_LABEL),
+    }
     classes = [name for name in CLASSES if any(row["class"] == name for row in rows)]
     colour = alt.Color(
         "class:N",
@@ -128,10 +128,10 @@ def _panel(rows: list[dict[str, Any]], several_platforms: bool) -> alt.LayerChar
     same = (
         alt.Chart(alt.InlineData(values=[{"one": 1}]))
         .mark_rule(color=QUIET, strokeDash=[4, 3])
-        .encode(x=alt.X("one:Q", scale=x.scale))
+        .encode(x=alt.X("one:Q", **x))
     )
     intervals = base.mark_rule(strokeWidth=2.5).encode(
-        x=alt.X("low_drawn:Q", title=x.title, scale=x.scale, axis=x.axis),
+        x=alt.X("low_drawn:Q", **x),
         x2=alt.X2("high_drawn"),
         color=colour,
         tooltip=tooltip,
@@ -159,7 +159,7 @@ def _panel(rows: list[dict[str, Any]], several_platforms: bool) -> alt.LayerChar
                 stroke=colour_,
                 opacity=1,
             )
-            .encode(x=x, tooltip=tooltip)
+            .encode(x=alt.X("middle:Q", **x), tooltip=tooltip)
         )
     for field, head, at in _COLUMNS:
         layers.append(_head(head, at))
@@ -173,24 +173,26 @@ def _panel(rows: list[dict[str, Any]], several_platforms: bool) -> alt.LayerChar
 
 def _head(text: str, at: int) -> alt.Chart:
     """What a column of text is, above it."""
-    return (
-        alt.Chart(alt.InlineData(values=[{"text": text}]))
-        .mark_text(align="left", baseline="bottom", fontSize=12, color=QUIET)
-        .encode(x=alt.value(_WIDTH + at), y=alt.value(-4), text="text:N")
+    words = alt.Chart(alt.InlineData(values=[{"text": text}])).mark_text(
+        align="left", baseline="bottom", fontSize=12, color=QUIET
     )
+    placed: alt.Chart = words.encode(x=alt.value(_WIDTH + at), y=alt.value(-4), text="text:N")
+    return placed
 
 
 def _value(
     rank: int, row: Mapping[str, Any], farthest: float, several_platforms: bool
 ) -> dict[str, Any]:
-    title = shown(row["title"] or row["fault"], 40)
-    platform = shown(row["platform"], 16)
+    full = row["title"] or row["fault"]
+    if row["kind"] == "code" and full != row["fault"]:
+        full = f"{row['fault']}: {full}"
+    title, platform = shown(full, 44), shown(row["platform"], 16)
     name = f"{title} · {platform}" if several_platforms else title
     ratio, low, high = (_inside(row[field], farthest) for field in ("ratio", "low", "high"))
     middle = ratio
     return {
         "key": f"{rank:0{_RANK_DIGITS}} {name}",
-        "title": shown(row["title"] or row["fault"], 160),
+        "title": shown(full, 160),
         "platform": platform,
         "class": row["class"],
         "middle": middle,

@@ -182,11 +182,12 @@ def _boot_moments(running: Lanes, axis: TimeAxis) -> pl.DataFrame:
 
 
 def _boot_lines(boots: pl.DataFrame, axis: TimeAxis) -> alt.Chart:
-    return (
+    lines: alt.Chart = (
         alt.Chart(alt.InlineData(values=boots.to_dicts()))
         .mark_rule(strokeDash=[4, 3], color=QUIET, strokeWidth=1)
         .encode(x=alt.X("time:T", **axis.encoding))
     )
+    return lines
 
 
 def _lifecycles(running: Lanes, axis: TimeAxis, *, has_lines: bool) -> alt.LayerChart:

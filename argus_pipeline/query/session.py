@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from argus_pipeline.storage.object_store import ObjectStore
 
 # What would download, guess at Python's variables, or take all memory, is off.
-_CONFIG: Final = {
+_CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",

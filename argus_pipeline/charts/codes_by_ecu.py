@@ -39,7 +39,7 @@ _DARK_FROM: Final = 0.55
 _RANK_DIGITS: Final = 4
 
 
-def ecus_and_codes(
+def codes_by_ecu(
     statistics: BatchStatistics, context: ChartContext | None = None
 ) -> alt.VConcatChart:
     """A cell for each fault code and ECU, from the frame `codes_by_ecu`.
@@ -58,14 +58,14 @@ def ecus_and_codes(
     return styled(alt.vconcat(_map(cells)), TITLE, [*subtitle, facts], f"{TITLE}. {facts}")
 
 
-def heat_cells(codes_by_ecu: pl.DataFrame) -> pl.DataFrame:
-    """The cells of the most frequent codes and ECUs.
+def heat_cells(counts: pl.DataFrame) -> pl.DataFrame:
+    """The cells of the most frequent codes and ECUs, from the frame `codes_by_ecu`.
 
     Returns:
         code, code_rank, ecu, ecu_rank (from 0, the most messages first), severity (the worst),
         worst (of the code over all ECUs), messages.
     """
-    found = codes_by_ecu.with_columns(
+    found = counts.with_columns(
         pl.col("ecu").fill_null(UNKNOWN_ECU), pl.col("messages").cast(pl.Int64)
     )
     codes, ecus = (_ranked(found, by) for by in ("code", "ecu"))
@@ -120,17 +120,8 @@ def _map(cells: pl.DataFrame) -> alt.LayerChart:
             "messages:Q",
             # A single count has no range of its own.
             scale=alt.Scale(type="log", domain=[1, max(most, 10)], range=list(SHADES)),
-            legend=alt.Legend(
-                title="Messages that name the code (logarithmic)",
-                titleLimit=300,
-                orient="bottom",
-                direction="horizontal",
-                gradientLength=260,
-                gradientThickness=12,
-                format="~s",
-                tickCount=4,
-                offset=10,
-            ),
+            # The count stands in each cell; and the ids in a drawn gradient differ each time.
+            legend=None,
         ),
         tooltip=[
             alt.Tooltip("code:N", title="Code"),
@@ -180,8 +171,8 @@ def _log(number: int) -> float:
     return math.log(max(number, 1))
 
 
-def _facts(codes_by_ecu: pl.DataFrame, cells: pl.DataFrame) -> str:
-    codes, ecus = codes_by_ecu["code"].n_unique(), codes_by_ecu["ecu"].n_unique()
+def _facts(counts: pl.DataFrame, cells: pl.DataFrame) -> str:
+    codes, ecus = counts["code"].n_unique(), counts["ecu"].n_unique()
     drawn_codes, drawn_ecus = cells["code"].n_unique(), cells["ecu"].n_unique()
     of_codes = (
         f"{drawn_codes} of {codes:,} fault codes"
@@ -189,6 +180,6 @@ def _facts(codes_by_ecu: pl.DataFrame, cells: pl.DataFrame) -> str:
         else counted(codes, "fault code")
     )
     of_ecus = f"{drawn_ecus} of {ecus:,} ECUs" if drawn_ecus < ecus else counted(ecus, "ECU")
-    fact = f"{of_codes} (in brackets the worst severity) by {of_ecus}; an empty cell: none"
-    hidden = int(codes_by_ecu["messages"].sum()) - int(cells["messages"].sum())
+    fact = f"messages that name a code; {of_codes} (with the worst severity) by {of_ecus}"
+    hidden = int(counts["messages"].sum()) - int(cells["messages"].sum())
     return f"{fact}; not shown: named {hidden:,} times" if hidden else fact
