@@ -114,7 +114,7 @@ def find_field(
 def events(group: TableGroup) -> pl.LazyFrame:
     """The messages of a group that holds messages, as a lazy frame with the columns of `SCHEMA`."""
     if group.format == DLT:
-        columns = _of_messages(group.schema)
+        columns = _of_messages()
     else:
         columns = _of_fields(group, event_fields(group.schema))
     return (
@@ -134,13 +134,12 @@ def events(group: TableGroup) -> pl.LazyFrame:
     )
 
 
-def _of_messages(schema: Mapping[str, pl.DataType]) -> dict[str, pl.Expr]:
+def _of_messages() -> dict[str, pl.Expr]:
     given = pl.col("severity").cast(pl.String)
     known = pl.when(given.is_in(severity.SEVERITIES[:-1])).then(given)
     return {
         "time": pl.col("time"),
-        # Tables of before schema version 2 lack it.
-        "lifecycle": pl.col("lifecycle") if "lifecycle" in schema else pl.lit(None),
+        "lifecycle": pl.col("lifecycle"),
         "ecu": pl.col("ecu"),
         "app": pl.col("app"),
         "context": pl.col("context"),
