@@ -14,7 +14,9 @@ import polars as pl
 
 from argus_pipeline.charts.style import WIDTH, counted, nothing_to_show, shown, styled
 from argus_pipeline.charts.time_axis import TimeAxis, time_axis
+from argus_pipeline.fleet.cells import SECONDS_AN_HOUR
 from argus_pipeline.knowledge.versions import version_key
+from argus_pipeline.statistics.severity import CRITICAL
 from argus_pipeline.statistics.timeline import bin_width
 
 TITLE: Final = "Adoption and error rate by firmware"
@@ -27,19 +29,19 @@ _DASHES: Final = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [4, 4], [1, 3])
 _SHAPES: Final = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 _SHARE_HEIGHT: Final = 150
 _RATE_HEIGHT: Final = 190
-_HOUR: Final = 3_600
+_DAY: Final = 86_400
 
 
-def adoption(batches: pl.DataFrame, subtitle: Sequence[str] = ()) -> alt.VConcatChart:
+def adoption(cells: pl.DataFrame, subtitle: Sequence[str] = ()) -> alt.VConcatChart:
     """Share of vehicles by firmware above, errors per hour of operation below.
 
     Args:
-        batches: a row for each batch and firmware: `vehicle`, `firmware`, `time` (UTC), `hours`
-            (of operation under this firmware), `errors` (fatal and error events in them).
+        cells: of batches, as `fleet.cells.CELLS` describes them.
         subtitle: lines under the title.
     """
-    placed = batches.filter(pl.col("time").is_not_null())
-    facts = _facts(batches, placed)
+    found = reports(cells)
+    placed = found.drop_nulls("firmware")
+    facts = _facts(found, placed)
     if placed.is_empty():
         panel = nothing_to_show("no batch has reported yet", WIDTH, _SHARE_HEIGHT)
         return styled(alt.vconcat(panel), TITLE, [*subtitle, facts], f"{TITLE}: {facts}")
@@ -59,11 +61,38 @@ def adoption(batches: pl.DataFrame, subtitle: Sequence[str] = ()) -> alt.VConcat
     return styled(panels, TITLE, [*subtitle, facts], f"{TITLE}. {facts}")
 
 
+def reports(cells: pl.DataFrame) -> pl.DataFrame:
+    """What each batch says of a vehicle under each firmware, in the order of time.
+
+    Returns:
+        batch, vehicle, firmware (null where it is not known), time (day, UTC), hours, errors (fatal
+        and error events).
+    """
+    is_error = pl.col("severity").is_in(CRITICAL)
+    return (
+        cells.group_by("batch", "vehicle", "firmware", "day", "created", "updated_to")
+        .agg(
+            (pl.col("seconds").sum() / SECONDS_AN_HOUR).alias("hours"),
+            pl.col("messages").filter(is_error).sum().alias("errors"),
+        )
+        # In a batch with an update, the new firmware is the later one.
+        .sort("day", "created", pl.col("firmware") == pl.col("updated_to"), "batch", "firmware")
+        .select(
+            "batch",
+            "vehicle",
+            "firmware",
+            pl.col("day").cast(pl.Datetime("us", "UTC")).alias("time"),
+            "hours",
+            "errors",
+        )
+    )
+
+
 def shares_by_bin(batches: pl.DataFrame, width: int) -> pl.DataFrame:
     """Vehicles by the firmware of their latest batch, at the end of each bin.
 
     Args:
-        batches: as for `adoption`, all with a time.
+        batches: as `reports` gives them, all with a firmware.
         width: of a bin, in seconds.
 
     Returns:
@@ -71,7 +100,6 @@ def shares_by_bin(batches: pl.DataFrame, width: int) -> pl.DataFrame:
     """
     latest = (
         batches.with_columns(_bin(width).alias("start"))
-        .sort("vehicle", "time")
         .group_by("vehicle", "start", maintain_order=True)
         .agg(pl.col("firmware").last())
     )
@@ -127,7 +155,7 @@ def _named(placed: pl.DataFrame) -> pl.DataFrame:
 
 def _bin_seconds(batches: pl.DataFrame) -> int:
     seconds = batches["time"].dt.epoch("s")
-    return max(bin_width(int(seconds.min()), int(seconds.max()), MAX_BINS), _HOUR)  # type: ignore[arg-type]
+    return max(bin_width(int(seconds.min()), int(seconds.max()), MAX_BINS), _DAY)  # type: ignore[arg-type]
 
 
 def _bin(width: int) -> pl.Expr:
@@ -238,10 +266,10 @@ def _time() -> pl.Expr:
     return moment.dt.strftime("%Y-%m-%d %H:%M UTC").alias("time")
 
 
-def _facts(batches: pl.DataFrame, placed: pl.DataFrame) -> str:
+def _facts(found: pl.DataFrame, placed: pl.DataFrame) -> str:
     fact = (
-        f"{counted(placed['vehicle'].n_unique(), 'vehicle')},"
-        f" {float(placed['hours'].sum()):,.0f} hours of operation"
+        f"{counted(found['vehicle'].n_unique(), 'vehicle')},"
+        f" {float(placed['hours'].sum()):,.1f} hours of operation"
     )
-    hidden = batches.height - placed.height
-    return f"{fact}; {counted(hidden, 'row')} without a time not shown" if hidden else fact
+    hidden = float(found["hours"].sum()) - float(placed["hours"].sum())
+    return f"{fact}; {hidden:,.1f} hours of no known firmware not shown" if hidden else fact

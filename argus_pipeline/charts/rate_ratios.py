@@ -48,7 +48,8 @@ _TICK_LABEL: Final = (
 _COLUMNS: Final = (
     ("class", "class", 14),
     ("rates", "per hour, before → after", 128),
-    ("data", "from", 300),
+    ("vehicles", "vehicles", 300),
+    ("hours", "hours", 390),
 )
 
 
@@ -56,15 +57,13 @@ def rate_ratios(comparison: pl.DataFrame, subtitle: Sequence[str] = ()) -> alt.V
     """The forest plot of a firmware comparison.
 
     Args:
-        comparison: a row for each fault: `platform`, `fault`, `kind` (`code` or `fingerprint`),
-            `title`, `class` (of `CLASSES`), `rate_before` and `rate_after` (per hour of operation),
-            `ratio`, `low`, `high` (95 % interval; null where there is none, infinity where it has
-            no end), `vehicles`, `hours`.
+        comparison: rows of `firmware_comparison` (`fleet.comparison.COMPARISON`), of one or
+            several platforms.
         subtitle: lines under the title: what is compared with what.
     """
     facts = _facts(comparison)
     if comparison.is_empty():
-        panel = nothing_to_show("nothing to compare yet", _WIDTH + 440, 160)
+        panel = nothing_to_show("nothing to compare yet", 2 * _WIDTH, 160)
         return styled(alt.vconcat(panel), TITLE, [*subtitle, facts], f"{TITLE}: {facts}")
     rows = _rows(comparison)
     return styled(
@@ -123,7 +122,8 @@ def _panel(rows: list[dict[str, Any]], several_platforms: bool) -> alt.LayerChar
         alt.Tooltip("class:N", title="Class"),
         alt.Tooltip("ratio_text:N", title="Ratio"),
         alt.Tooltip("rates:N", title="Per hour, before → after"),
-        alt.Tooltip("data:N", title="From"),
+        alt.Tooltip("vehicles:N", title="Vehicles, before → after"),
+        alt.Tooltip("hours:N", title="Hours of operation, before → after"),
     ]
     same = (
         alt.Chart(alt.InlineData(values=[{"one": 1}]))
@@ -201,8 +201,9 @@ def _value(
         "beyond_left": _beyond(row["low"], lambda value: value < 1 / farthest),
         "beyond_right": _beyond(row["high"], lambda value: value > farthest),
         "ratio_text": _ratio(row),
-        "rates": f"{rate(row['rate_before'])} → {rate(row['rate_after'])}",
-        "data": f"{counted(int(row['vehicles'] or 0), 'vehicle')}, {row['hours'] or 0:,.0f} h",
+        "rates": f"{rate(row['per_hour_before'])} → {rate(row['per_hour_after'])}",
+        "vehicles": f"{row['vehicles_before']:,} → {row['vehicles_after']:,}",
+        "hours": f"{rate(row['hours_before'])} → {rate(row['hours_after'])}",
     }
 
 
@@ -243,8 +244,8 @@ def _number(value: float) -> str:
 
 
 def rate(value: float | None) -> str:
-    """A rate in three digits, without an exponent: `0`, `0.00012`, `3.4`, `1,200`."""
-    if value is None:
+    """A rate in two digits or more, without an exponent: `0`, `0.00012`, `3.4`, `1,200`."""
+    if value is None or math.isnan(value):
         return "?"
     if value == 0:
         return "0"

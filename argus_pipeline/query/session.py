@@ -24,7 +24,7 @@ from argus_pipeline.query.tables import (
     SEARCH_PATH,
     STATISTICS,
     Table,
-    fleet_table,
+    fleet_tables,
     parsed_table,
     postgres_tables,
     statistics_tables,
@@ -85,14 +85,13 @@ class QuerySession:
 
     def tables(self) -> list[Table]:
         """Every table that there is; those of recordings by the types that were found."""
-        fleet, parsed = (
-            sorted({table_name(key) for key in self._list(schema)}) for schema in (FLEET, PARSED)
-        )
+        fleet = {table_name(key) for key in self._list(FLEET)}
+        parsed = {table_name(key) for key in self._list(PARSED)}
         return [
             *postgres_tables(),
-            *(fleet_table(name) for name in fleet),
+            *(table for table in fleet_tables() if table.name in fleet),
             *statistics_tables(),
-            *(parsed_table(name) for name in parsed),
+            *(parsed_table(name) for name in sorted(parsed)),
         ]
 
     def ask(self, sql: str) -> Answer:
@@ -167,8 +166,15 @@ class QuerySession:
     def _list(self, schema: str) -> list[str]:
         """The Parquet objects of a folder, of the batches that were asked for."""
         if schema not in self._listed:
-            prefix = _PREFIXES[schema] + ("" if schema == FLEET else self.batch)
-            found = [info.key for info in self.store.list(prefix)]
+            if schema == FLEET:
+                # Listing would go through what is kept of every vehicle.
+                found = [
+                    key
+                    for table in fleet_tables()
+                    if self.store.head(key := keys.fleet(table.name))
+                ]
+            else:
+                found = [info.key for info in self.store.list(_PREFIXES[schema] + self.batch)]
             if schema == PARSED:
                 # A recording counts once its result is written.
                 whole = {k.rpartition("/")[0] for k in found if k.endswith(keys.RECORDING_RESULT)}

@@ -43,11 +43,19 @@ _STATISTICS: Final = {
     "critical_templates": "a template of fatal and error events, the top 1,000 of a batch",
     "signals": "a signal of a recording: missing, minimum, maximum, mean",
     "lifecycles": "a boot or a resume of an ECU, the newest 1,000 of a batch",
+    "exposures": "hours of operation of a batch under a firmware",
+    "fault_counts": "a fault of a batch by firmware and ECU: messages, lifecycles",
+    "update": "the update that a batch shows: from, to, when, and what tells it",
     "losses": "a sender whose messages are missing, the top 1,000 of a batch",
 }
 _FLEET: Final = {
     "firmware_comparison": "a fault of a platform under two firmwares: rates, ratio, class",
     "campaign_health": "a campaign: vehicles, verdict and the rule behind it",
+    "days": "a day of a platform under a firmware: vehicles, seconds, messages with a fault",
+    "exposures": "a platform under a firmware: vehicles, batches, seconds of operation",
+    "faults": "a fault of a platform under a firmware: vehicles, messages, lifecycles",
+    "names": "a fault of a platform: titles, severities, ECUs",
+    "updates": "an update of a platform, with the batches that name it",
 }
 _PARSED: Final = {
     "messages": "a DLT message",
@@ -81,9 +89,9 @@ def statistics_tables() -> list[Table]:
     return [Table(STATISTICS, name, _STATISTICS.get(name, "")) for name in BatchStatistics.names()]
 
 
-def fleet_table(name: str) -> Table:
-    """A roll-up over all batches by its name."""
-    return Table(FLEET, name, _FLEET.get(name, ""))
+def fleet_tables() -> list[Table]:
+    """The roll-ups over all batches; those that were not made yet are not there."""
+    return [Table(FLEET, name, what) for name, what in _FLEET.items()]
 
 
 def parsed_table(name: str) -> Table:

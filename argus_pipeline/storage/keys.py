@@ -13,9 +13,12 @@ SCHEMAS = "schemas/"
 PARSED = "parsed/"
 STATISTICS = "statistics/"
 FLEET = "fleet/"
-CAMPAIGNS = "campaigns/"
-REPORTS = "reports/"
 RECORDING_RESULT = "recording.json"
+FLEET_CHANGES = f"{FLEET}changes/"
+FLEET_COMMIT = f"{FLEET}commit.zip"
+FLEET_REBUILD = f"{FLEET}rebuild"
+REPORTS = "reports/"
+CAMPAIGNS = "campaigns/"
 
 
 def incoming_day(day: date) -> str:
@@ -71,3 +74,43 @@ def report(batch: str, suffix: str) -> str:
 def campaign_page(campaign: str) -> str:
     """The page of a campaign: self-contained HTML."""
     return f"{CAMPAIGNS}{campaign}/page.html"
+
+
+def fleet(name: str) -> str:
+    """One table over all batches."""
+    return f"{FLEET}{name}.parquet"
+
+
+def fleet_vehicle(platform: str, vehicle: str) -> str:
+    """What the roll-ups know of one vehicle."""
+    return f"{FLEET}vehicles/{platform}/{vehicle}.parquet"
+
+
+def fleet_campaign(campaign: str) -> str:
+    """What the roll-ups know of the batches of one campaign."""
+    return f"{FLEET}campaigns/{campaign}.parquet"
+
+
+def fleet_batch(batch: str) -> str:
+    """Where the roll-ups hold one batch."""
+    return f"{FLEET}batches/{batch}.json"
+
+
+def fleet_change(batch: str, token: str) -> str:
+    """A note that the statistics of a batch changed and the roll-ups have not seen it yet."""
+    return f"{FLEET_CHANGES}{batch}/{token}"
+
+
+def fleet_rules() -> str:
+    """The rules by which versions and campaigns are judged, where they are not the usual ones."""
+    return f"{FLEET}rules.yaml"
+
+
+def campaign_rules(campaign: str) -> str:
+    """The rules of one campaign, where it has its own."""
+    return f"{CAMPAIGNS}{campaign}/rules.yaml"
+
+
+def campaign_vehicles(campaign: str) -> str:
+    """The list of the vehicles that a campaign is for."""
+    return f"{CAMPAIGNS}{campaign}/vehicles.csv"

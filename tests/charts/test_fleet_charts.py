@@ -10,32 +10,14 @@ import polars as pl
 import pytest
 
 from argus_pipeline.charts import adoption, rate_ratios, render
-from argus_pipeline.charts.adoption import rates_by_bin, shares_by_bin
+from argus_pipeline.charts.adoption import rates_by_bin, reports, shares_by_bin
 from argus_pipeline.charts.rate_ratios import CLASSES, MAX_FAULTS, rate
+from argus_pipeline.fleet.cells import CELLS
+from argus_pipeline.fleet.comparison import COMPARISON
+from argus_pipeline.fleet.rules import CLASSES as KNOWN_CLASSES
 
 HOSTILE = "</script><script>alert(1)</script>\x00\u202e"
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
-COMPARED = {
-    "platform": pl.String,
-    "fault": pl.String,
-    "kind": pl.String,
-    "title": pl.String,
-    "class": pl.String,
-    "rate_before": pl.Float64,
-    "rate_after": pl.Float64,
-    "ratio": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-    "vehicles": pl.Int64,
-    "hours": pl.Float64,
-}
-REPORTED = {
-    "vehicle": pl.String,
-    "firmware": pl.String,
-    "time": pl.Datetime("us", "UTC"),
-    "hours": pl.Float64,
-    "errors": pl.Int64,
-}
 
 
 def compared(*rows: dict[str, Any]) -> pl.DataFrame:
@@ -44,24 +26,31 @@ def compared(*rows: dict[str, Any]) -> pl.DataFrame:
         "fault": "E001",
         "kind": "code",
         "class": "worse",
-        "rate_before": 1.0,
-        "rate_after": 2.0,
+        "per_hour_before": 1.0,
+        "per_hour_after": 2.0,
         "ratio": 2.0,
         "low": 1.5,
         "high": 2.6,
-        "vehicles": 12,
-        "hours": 340.5,
+        "vehicles_before": 12,
+        "vehicles_after": 9,
+        "hours_before": 340.6,
+        "hours_after": 0.5,
     }
-    return pl.DataFrame([{**usual, **row} for row in rows], schema=COMPARED)
+    return pl.DataFrame([{**usual, **row} for row in rows], schema=COMPARISON)
 
 
-def reported(*rows: tuple[str, str, float, float, int]) -> pl.DataFrame:
-    """Vehicle, firmware, days after the first, hours, errors."""
-    return pl.DataFrame(
-        [(v, f, DAY + timedelta(days=d), h, e) for v, f, d, h, e in rows],
-        schema=REPORTED,
-        orient="row",
-    )
+def reported(*rows: tuple[str, str | None, float, float, int]) -> pl.DataFrame:
+    """Cells from vehicle, firmware, days after the first, hours and errors."""
+    found: list[dict[str, Any]] = []
+    for number, (vehicle, firmware, days, hours, errors) in enumerate(rows):
+        time = DAY + timedelta(days=days)
+        batch = {"batch": f"b{number}", "vehicle": vehicle, "firmware": firmware}
+        batch |= {"day": time.date(), "created": time, "updated_to": firmware}
+        found.append({**batch, "kind": "hours", "seconds": int(hours * 3600), "messages": 0})
+        for severity, messages in (("error", errors), ("warn", 7)):
+            fault = {"kind": "code", "fault": "E001", "severity": severity, "messages": messages}
+            found.append({**batch, **fault, "seconds": 0})
+    return pl.DataFrame(found, schema=CELLS)
 
 
 def words(chart: Any) -> str:
@@ -74,7 +63,12 @@ def test_every_class_is_drawn_with_its_rates_and_what_is_behind_it() -> None:
     for name in CLASSES:
         assert name in text
     assert "1.0 → 2.0" in text
-    assert "12 vehicles, 340 h" in text or "12 vehicles, 341 h" in text
+    assert "12 → 9" in text
+    assert "341 → 0.50" in text
+
+
+def test_every_class_of_the_comparison_has_a_look() -> None:
+    assert set(CLASSES) == set(KNOWN_CLASSES)
 
 
 def test_classes_differ_in_shape_or_filling_not_only_in_colour() -> None:
@@ -150,7 +144,7 @@ def test_a_vehicle_keeps_the_firmware_of_its_latest_batch() -> None:
         ("A", "v2", 1, 1.0, 0),
         ("B", "v1", 3, 1.0, 0),
     )
-    found = shares_by_bin(frame, 86_400)
+    found = shares_by_bin(reports(frame), 86_400)
     assert found.group_by("start").agg(pl.col("share").sum())["share"].to_list() == [1.0] * 4
     second = found.filter(pl.col("firmware") == "v2")
     assert second["share"].to_list() == [0.5, 0.5, 0.5]
@@ -158,12 +152,18 @@ def test_a_vehicle_keeps_the_firmware_of_its_latest_batch() -> None:
 
 def test_errors_are_counted_for_each_hour_of_operation() -> None:
     frame = reported(("A", "v1", 0, 2.0, 3), ("B", "v1", 0, 1.0, 0), ("C", "v1", 1, 0.0, 4))
-    found = rates_by_bin(frame, 86_400)
+    found = rates_by_bin(reports(frame), 86_400)
     assert found.select("errors", "hours", "rate").rows() == [(3, 3.0, 1.0)]
 
 
 def test_many_firmwares_are_put_together() -> None:
-    frame = reported(*((f"V{n}", f"v1.{n}", n / 10, 1.0, 1) for n in range(30)))
+    frame = reported(*((f"V{n}", f"v1.{n}", n, 1.0, 1) for n in range(30)), ("V", None, 1, 2.0, 1))
     text = words(adoption(frame))
     assert "other" in text
-    assert "30 vehicles, 30 hours of operation" in text
+    assert "31 vehicles, 30.0 hours of operation; 2.0 hours of no known firmware not shown" in text
+
+
+def test_the_new_firmware_of_a_batch_with_an_update_is_the_later_one() -> None:
+    both = pl.concat([reported(("A", "v2", 0, 1.0, 0)), reported(("A", "v1", 0, 1.0, 0))])
+    found = shares_by_bin(reports(both.with_columns(updated_to=pl.lit("v2"))), 86_400)
+    assert found["firmware"].to_list() == ["v2"]
