@@ -35,7 +35,7 @@ from resources.object_store import ObjectStoreResource
     group_name="batch",
     kinds={"polars", "parquet"},
     owners=OWNERS,
-    code_version="2",
+    code_version="3",
     retry_policy=RETRIES,
     check_specs=[
         AssetCheckSpec(
@@ -55,7 +55,13 @@ def batch_statistics(
     manifest, _, _ = read_manifest(context, store)
     results = read_results(store, manifest)
     tables = recording_tables(results, lambda table: store.uri(table.parquet_key))
-    statistics = compute_statistics(tables, results, storage_options=store.storage_options())
+    statistics = compute_statistics(
+        tables,
+        results,
+        storage_options=store.storage_options(),
+        firmware=manifest.firmware,
+        firmware_from=manifest.firmware_from,
+    )
     differences = [str(difference) for difference in check_totals(statistics, results)]
     yield AssetCheckResult(
         passed=not differences,

@@ -31,6 +31,17 @@ signals           numeric and boolean fields of `.rec` tables. `messages`: rows 
 lifecycles        boots and resumes of ECUs, the 1,000 that started last: the columns of the DLT
                   table of this name, and `lost`, the messages missing in the whole boot (0 in its
                   resumes). An ECU that is in several recordings has rows of each.
+exposures         hours of operation by firmware, from lifecycles or the spans of event times;
+                  `firmware` is null for what cannot be placed. `lifecycles`: boots, not resumes.
+                  One vehicle may count under two firmwares at a time, as its ECUs start one after
+                  the other.
+fault_counts      messages by fault, firmware and ecu. `fault`: a fault code (`kind` is `code`) or
+                  the fingerprint of a fatal, error or warn message without one (`fingerprint`);
+                  `title`: the template of the fingerprint, or the most frequent one that names
+                  the code; `severity`: the worst; `lifecycles`: boots in which it was seen;
+                  `recording`, `table`, `offset`: the first message. Beyond the 1,000 codes and
+                  1,000 fingerprints of most messages, faults are summed up as `other`.
+update            one row: when `firmware_from` became `firmware`, and what tells it.
 losses            senders of which messages are missing, the 1,000 that lack most, by recording and
                   boot (`lifecycle`): columns of the DLT table `sources`.
 """
@@ -160,6 +171,35 @@ _COLUMNS: Final[dict[str, dict[str, pl.DataType | type[pl.DataType]]]] = {
         "control_requests": pl.UInt64,
         "lost": pl.UInt64,
     },
+    "exposures": {
+        "firmware": pl.String,
+        "hours": pl.Float64,
+        "lifecycles": pl.UInt32,
+        "first_time": TIME,
+        "last_time": TIME,
+    },
+    "fault_counts": {
+        "fault": pl.String,
+        "kind": pl.String,
+        "title": pl.String,
+        "severity": SEVERITY,
+        "ecu": pl.String,
+        "firmware": pl.String,
+        "messages": pl.UInt64,
+        "lifecycles": pl.UInt32,
+        "first_time": TIME,
+        "last_time": TIME,
+        "recording": pl.String,
+        "table": pl.String,
+        "offset": pl.UInt64,
+    },
+    "update": {
+        "firmware": pl.String,
+        "firmware_from": pl.String,
+        "evidence": pl.String,
+        "began": TIME,
+        "ended": TIME,
+    },
     "losses": {
         "recording": pl.String,
         "ecu": pl.String,
@@ -181,6 +221,10 @@ _ORDER: Final[dict[str, tuple[list[str], list[bool]]]] = {
         [True, False, False, False],
     ),
     "critical_events": (["time", "recording", "table", "offset"], [False] * 4),
+    "fault_counts": (
+        ["messages", "kind", "fault", "firmware", "ecu"],
+        [True, False, False, False, False],
+    ),
     "lifecycles": (["ecu", "start", "recording", "lifecycle"], [False] * 4),
     "losses": (["lost", "recording", "ecu", "app", "context", "lifecycle"], [True] + [False] * 5),
 }
