@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy import stats
 
 from argus_pipeline.fleet.cells import SECONDS_AN_HOUR
@@ -78,11 +79,9 @@ def compare_firmware(sums: Sums, rules: ComparisonRules) -> pl.DataFrame:
     Returns:
         `COMPARISON`: by platform and versions, the changes with the smallest p first.
     """
-    rows = _rows(sums)
+    rows, moments, within = fleet_moments(sums, rules)
     if rows.is_empty():
         return pl.DataFrame(schema=COMPARISON)
-    moments = _moments(rows)
-    within = shared_information(moments) >= rules.least_shared_information
     ratios = rate_ratios(moments, within)
     tested = moments.y1 + moments.y2 >= rules.least_messages
     adjusted, tests = _adjusted(rows, ratios.p, tested)
@@ -97,6 +96,19 @@ def compare_firmware(sums: Sums, rules: ComparisonRules) -> pl.DataFrame:
         pl.Series("compared", np.where(within, WITHIN, BETWEEN)),
     ).with_columns(pl.when(pl.lit(tested)).then("p").alias("p"))
     return _fit(_with_rates(found).with_columns(_classes(found, rules)), sums)
+
+
+def fleet_moments(
+    sums: Sums, rules: ComparisonRules
+) -> tuple[pl.DataFrame, Moments, NDArray[np.bool_]]:
+    """The faults of all pairs of versions, the sums of each, and whether within vehicles.
+
+    Vehicles are compared with themselves where at least `least_shared_information` of what can be
+    known lies within vehicles, which is decided by hours alone.
+    """
+    rows = _rows(sums)
+    moments = _moments(rows)
+    return rows, moments, shared_information(moments) >= rules.least_shared_information
 
 
 def _rows(sums: Sums) -> pl.DataFrame:

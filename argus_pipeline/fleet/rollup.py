@@ -112,15 +112,16 @@ def rebuild(
     return update(store, on_batches=on_batches)
 
 
-def read_sums(store: ObjectStore) -> sums.Sums:
-    """The sums over all vehicles; empty frames where nothing was rolled up yet.
+def read_sums(store: ObjectStore, *names: str) -> sums.Sums:
+    """The sums over all vehicles, or those of them that are named; empty before the first roll-up.
 
     Raises:
         BadInput: they are of another version.
     """
+    wanted = names or sums.NAMES
     with ThreadPoolExecutor(_THREADS) as threads:
-        found = list(threads.map(lambda name: _read_sum(store, name), sums.NAMES))
-    return dict(zip(sums.NAMES, found, strict=True))
+        found = list(threads.map(lambda name: _read_sum(store, name), wanted))
+    return dict(zip(wanted, found, strict=True))
 
 
 def read_vehicle(store: ObjectStore, platform: str, vehicle: str) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import polars as pl
+from polars import selectors
 
 from argus_pipeline.recordings.result import RecordingResult
 from argus_pipeline.statistics import faults, schemas, signals
@@ -145,7 +146,7 @@ def compute_statistics(
 
 def _collect(frame: pl.LazyFrame) -> pl.DataFrame:
     # One at a time: together (`collect_all`) they share a scan by keeping all of it in memory.
-    return frame.collect(engine="streaming")
+    return frame.collect(engine="streaming").cast({selectors.categorical(): pl.String})
 
 
 def _all(frames: Sequence[pl.LazyFrame]) -> pl.LazyFrame:

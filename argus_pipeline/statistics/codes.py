@@ -74,6 +74,11 @@ def codes_in(text: pl.Expr, patterns: Sequence[CodePattern] = CODE_PATTERNS) -> 
     )
 
 
+def may_have_codes(text: pl.Expr, patterns: Sequence[CodePattern] = CODE_PATTERNS) -> pl.Expr:
+    """Whether a text holds what a code looks like, wherever it stands; quicker than `codes_in`."""
+    return text.str.contains("|".join(f"(?:{p.regex})" for p in patterns))
+
+
 def spelled(code: pl.Expr, patterns: Sequence[CodePattern] = CODE_PATTERNS) -> pl.Expr:
     """The one spelling of a code: capitals, but for `0x`. What fits no pattern stays as it is."""
     alone = "|".join(f"(?:{p.regex})" for p in patterns)

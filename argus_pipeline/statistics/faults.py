@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 
 from argus_pipeline.statistics import schemas
-from argus_pipeline.statistics.codes import CodePattern, codes_in
+from argus_pipeline.statistics.codes import CodePattern, codes_in, may_have_codes
 from argus_pipeline.statistics.fingerprints import NO_TEXT, fingerprint
 from argus_pipeline.statistics.firmware import TOLERANCE, Update
 from argus_pipeline.statistics.segments import bounds
@@ -50,9 +50,13 @@ def fault_groups(messages: pl.LazyFrame, patterns: Sequence[CodePattern]) -> pl.
         code that they name first; `first`, the place of the first one; `last_time`.
     """
     codes = pl.col("codes").list.len().fill_null(0)
+    listed = pl.col("severity").is_in(FINGERPRINTED)
+    # What may be a code is quick to find, and most texts hold none.
+    coded = pl.col("code").is_not_null() | may_have_codes(pl.col("text"), patterns)
     return (
-        messages.with_columns(codes=all_codes(patterns))
-        .filter((codes > 0) | pl.col("severity").is_in(FINGERPRINTED))
+        messages.filter(listed | coded)
+        .with_columns(codes=all_codes(patterns))
+        .filter(listed | (codes > 0))
         .select(
             "time",
             "offset",
