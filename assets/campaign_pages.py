@@ -1,0 +1,39 @@
+"""The page of each campaign: may it go on, by which rule, and what did the update change?"""
+
+from dagster import AssetExecutionContext, AssetKey, MaterializeResult, MetadataValue, asset
+
+from argus_pipeline.report import escape
+from argus_pipeline.report.campaign_writing import write_campaign_pages
+from argus_pipeline.report.fleet_tables import read_fleet_tables
+from assets.common import OWNERS, RETRIES
+from resources.object_store import ObjectStoreResource
+
+
+@asset(
+    deps=[AssetKey("firmware_comparison"), AssetKey("campaign_health")],
+    group_name="fleet",
+    kinds={"altair", "html"},
+    owners=OWNERS,
+    code_version="1",
+    retry_policy=RETRIES,
+)
+def campaign_pages(
+    context: AssetExecutionContext, object_store: ObjectStoreResource
+) -> MaterializeResult:
+    """A self-contained HTML page a campaign: verdict, rules, vehicles, comparison and charts.
+
+    `argus open CAMPAIGN` shows it. Pages whose content did not change are left as they are.
+    """
+    store = object_store.store()
+    written = write_campaign_pages(store, *read_fleet_tables(store))
+    lines = [
+        f"- **{escape(page.campaign)}**: {escape(page.verdict)} `{store.uri(page.key)}`"
+        for page in written
+    ]
+    return MaterializeResult(
+        metadata={
+            "campaigns": len(written),
+            "written": sum(page.is_new for page in written),
+            "pages": MetadataValue.md("\n".join(lines) or "no campaign has a batch yet"),
+        }
+    )
