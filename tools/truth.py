@@ -2,16 +2,18 @@
 
     python tools/truth.py [--seeds 200] [--json]
 
-Simulates fleets with known changes and counts what the comparison says of them, through the same code
-as the pipeline: cells, sums, comparison. Each fleet has 40 fault codes of five rates, of which
+Simulates fleets with known changes and counts what the comparison says of them, through the same
+code as the pipeline: cells, sums, comparison. Each fleet has 40 fault codes of five rates, of which
 one is worse by each of five ratios, one is gone, one is new and the others are unchanged.
 
-**Enough data** is a computation of power: with the sums of the fleet without any change, in the mean
-over 40 other seeds, `fleet.power.detectable_ratio` at the strictest step of the correction (rate of
-false discoveries / number of faults) and with a power of 0.95 is at most the injected ratio.
+**Enough data** is a computation of power: with the sums of the fleet without any change, in the
+mean over 40 other seeds, `fleet.power.detectable_ratio` at the strictest step of the correction
+(rate of false discoveries / number of faults) and with a power of 0.95 is at most the injected
+ratio.
 
 Bars, the exit status is 1 when one is missed:
-- of regressions of ratio 2 or more with enough data at least 95 % are called worse or new, in each kind
+- of regressions of ratio 2 or more with enough data at least 95 % are called worse or new, in each
+kind
   of fleet and over all;
 - of unchanged codes at most the rate of false discoveries is called new, worse, better or gone, in
   each kind of fleet, and of all such calls at most that share is false;
@@ -64,7 +66,9 @@ KINDS: Final = {
     "no vehicle seen in both, 3 % noisy": FleetModel(
         400, 20, (), dispersion=0.5, noisy=0.03, updated=0.0
     ),
-    "small: 12 vehicles, 10 h each, k = 0.5": FleetModel(12, 10, (), dispersion=0.5),
+    "pilot: 12 vehicles of 10 h, all updated, k = 0.5": FleetModel(
+        12, 10, (), dispersion=0.5, updated=1.0
+    ),
 }
 
 
@@ -132,6 +136,7 @@ def calls(kind: str, seed: int, enough: dict[float, float]) -> Iterator[Call]:
 
 
 def run(job: tuple[str, Sequence[int], dict[float, float]]) -> list[Call]:
+    """The calls of some fleets of a kind."""
     kind, seeds, enough = job
     return [call for seed in seeds for call in calls(kind, seed, enough)]
 
@@ -149,6 +154,7 @@ def measure(seeds: int) -> tuple[list[Call], dict[str, dict[float, float]]]:
 
 
 def share(part: int, whole: int) -> float | None:
+    """A share, or None of nothing."""
     return part / whole if whole else None
 
 
@@ -161,9 +167,7 @@ def summary(found: Sequence[Call]) -> dict[str, Any]:
     return {
         "regressions": len(worse),
         "found": share(sum(c.called in (WORSE, NEW) for c in worse), len(worse)),
-        "called unchanged": share(
-            sum(c.called == "unchanged" for c in all_worse), len(all_worse)
-        ),
+        "called unchanged": share(sum(c.called == "unchanged" for c in all_worse), len(all_worse)),
         "unchanged codes": len(same),
         "false alarms": share(sum(c.called in CHANGES for c in same), len(same)),
         "false of all alarms": share(sum(c.ratio == 1 for c in alarms), len(alarms)),
@@ -199,10 +203,12 @@ def missed(name: str, figures: dict[str, Any]) -> Iterator[str]:
 
 
 def percent(value: float | None) -> str:
+    """A share as people read it."""
     return "-" if value is None else f"{100 * value:.2f} %"
 
 
 def main() -> int:
+    """Measure, print, and say by the exit status whether every bar was cleared."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--json", action="store_true")
@@ -216,7 +222,9 @@ def main() -> int:
         print(json.dumps({"figures": figures, "enough": plans, "missed": misses}, indent=1))
         return bool(misses)
     print(f"{given.seeds} seeds, {CODES} codes; {time.monotonic() - began:.0f} s\n")
-    print("| fleet | regressions with enough data | found | called unchanged | false alarms |", end="")
+    print(
+        "| fleet | regressions with enough data | found | called unchanged | false alarms |", end=""
+    )
     print(" false of all alarms |\n|---|---|---|---|---|---|")
     for name, own in figures.items():
         shares = ("found", "called unchanged", "false alarms", "false of all alarms")

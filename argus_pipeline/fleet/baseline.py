@@ -40,8 +40,8 @@ def read_baseline(
         before: the creation of the batch; only earlier ones of the vehicle count.
 
     Returns:
-        `kind`, `fault`, messages per hour and the hours behind it: of the vehicle's earlier batches,
-        and of all of the platform. A rate is null where there are no hours.
+        `kind`, `fault`, messages per hour and the hours behind it: of the vehicle's earlier
+        batches, and of all of the platform. A rate is null where there are no hours.
     """
     own = read_vehicle(store, platform, vehicle)
     earlier = own.filter(pl.col("batch") != batch, pl.col("created") < before)
@@ -52,8 +52,8 @@ def read_baseline(
         _messages(_faults(this)), on=["kind", "fault"], how="left", suffix="_here"
     )
     seconds = sums["exposures"].filter(pl.col("platform") == platform)["seconds"].sum()
-    fleet_hours = (seconds - this["seconds"].sum()) / SECONDS_AN_HOUR
-    vehicle_hours = earlier["seconds"].sum() / SECONDS_AN_HOUR
+    fleet_hours = (int(seconds) - int(this["seconds"].sum())) / SECONDS_AN_HOUR
+    vehicle_hours = int(earlier["seconds"].sum()) / SECONDS_AN_HOUR
     found = (
         counted.with_columns(pl.col("messages") - pl.col("messages_here").fill_null(0))
         .filter(pl.col("messages") > 0)

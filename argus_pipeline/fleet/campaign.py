@@ -27,29 +27,28 @@ from argus_pipeline.fleet.sums import Sums
 from argus_pipeline.fleet.verdict import Applied, CampaignNumbers, Verdict, judge
 from argus_pipeline.storage.object_store import ObjectStore
 
-CAMPAIGN_HEALTH: Final = pl.Schema(
-    {
-        "campaign": pl.String,
-        "verdict": pl.Enum([verdict.value for verdict in Verdict]),
-        "reason": pl.String,
-        "target": pl.String,
-        "target_from": pl.String,
-        "expected": pl.Int64,
-        "reported": pl.Int64,
-        "not_reported": pl.Int64,
-        "not_expected": pl.Int64,
-        "succeeded": pl.Int64,
-        "failed": pl.Int64,
-        "pending": pl.Int64,
-        "batches": pl.Int64,
-        "given_up": pl.Int64,
-        "hours": pl.Float64,
-        "platforms": pl.String,
-        "sources": pl.String,
-        "changes": pl.String,
-        "rules": pl.String,
-    }
-)
+_COLUMNS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+    "campaign": pl.String,
+    "verdict": pl.Enum([verdict.value for verdict in Verdict]),
+    "reason": pl.String,
+    "target": pl.String,
+    "target_from": pl.String,
+    "expected": pl.Int64,
+    "reported": pl.Int64,
+    "not_reported": pl.Int64,
+    "not_expected": pl.Int64,
+    "succeeded": pl.Int64,
+    "failed": pl.Int64,
+    "pending": pl.Int64,
+    "batches": pl.Int64,
+    "given_up": pl.Int64,
+    "hours": pl.Float64,
+    "platforms": pl.String,
+    "sources": pl.String,
+    "changes": pl.String,
+    "rules": pl.String,
+}
+CAMPAIGN_HEALTH: Final = pl.Schema(_COLUMNS)
 """docs/fleet.md describes the columns; the last four are JSON."""
 
 

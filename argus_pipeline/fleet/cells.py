@@ -6,13 +6,11 @@ roll-up that grew batch by batch and one that was made anew are the same to the 
 
 from __future__ import annotations
 
-import io
 from typing import Final
 
 import polars as pl
 
 from argus_pipeline.batches.manifest import Manifest
-from argus_pipeline.errors import BadInput
 
 HOURS: Final = "hours"
 """The kind of the cells that hold hours of operation; of others it is `code` or `fingerprint`."""
@@ -20,56 +18,29 @@ HOURS: Final = "hours"
 SECONDS_AN_HOUR: Final = 3600
 MAX_TITLE_CHARACTERS: Final = 200
 
-CELLS: Final = pl.Schema(
-    {
-        "batch": pl.String,
-        "created": pl.Datetime("us", "UTC"),
-        "day": pl.Date,
-        "platform": pl.String,
-        "vehicle": pl.String,
-        "updated_from": pl.String,
-        "updated_to": pl.String,
-        "firmware": pl.String,
-        "kind": pl.String,
-        "fault": pl.String,
-        "title": pl.String,
-        "severity": pl.String,
-        "ecu": pl.String,
-        "messages": pl.Int64,
-        "lifecycles": pl.Int64,
-        "seconds": pl.Int64,
-    }
-)
+_COLUMNS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+    "batch": pl.String,
+    "created": pl.Datetime("us", "UTC"),
+    "day": pl.Date,
+    "platform": pl.String,
+    "vehicle": pl.String,
+    "updated_from": pl.String,
+    "updated_to": pl.String,
+    "firmware": pl.String,
+    "kind": pl.String,
+    "fault": pl.String,
+    "title": pl.String,
+    "severity": pl.String,
+    "ecu": pl.String,
+    "messages": pl.Int64,
+    "lifecycles": pl.Int64,
+    "seconds": pl.Int64,
+}
+CELLS: Final = pl.Schema(_COLUMNS)
 """`created`: of the batch; `day`: of its first event (UTC), or of its creation where none has a
 time; `updated_from`, `updated_to`: `firmware_from` and `firmware` of the manifest; `firmware`: what
 ran, null where that cannot be told. In cells of hours, `lifecycles` is how many there were; in
 those of faults, in how many it was seen."""
-
-
-_NEEDED: Final = {
-    "exposures": ("firmware", "hours", "lifecycles", "first_time"),
-    "fault_counts": (
-        *("fault", "kind", "title", "severity", "ecu", "firmware", "messages", "lifecycles"),
-    ),
-}
-
-
-def read_frame(data: bytes, name: str, *, where: str) -> pl.DataFrame:
-    """The frame `exposures` or `fault_counts` of a batch's statistics.
-
-    Raises:
-        BadInput: it lacks a column.
-    """
-    frame = pl.read_parquet(io.BytesIO(data))
-    missing = [column for column in _NEEDED[name] if column not in frame.columns]
-    if missing:
-        raise BadInput(
-            f"lacks the column {missing[0]!r}",
-            where=where,
-            expected=", ".join(_NEEDED[name]),
-            hint="Materialize batch_statistics of this batch again",
-        )
-    return frame
 
 
 def batch_cells(

@@ -1,8 +1,8 @@
 """Several objects changed as one: all of them or none, whatever happens in between.
 
-What shall be written is first put down whole as one object, the commit; with it, it counts. Then the
-objects are written, and the commit is removed. Whoever comes next finishes a commit that is there.
-Only one process at a time may do this (`lock`).
+What shall be written is first put down whole as one object, the commit; with it, it counts. Then
+the objects are written, and the commit is removed. Whoever comes next finishes a commit that is
+there. Only one process at a time may do this (`lock`).
 """
 
 from __future__ import annotations

@@ -33,43 +33,42 @@ BETWEEN: Final = "between vehicles"
 _PAIR: Final = ("platform", "firmware_before", "firmware_after")
 _FAULT: Final = ("platform", "kind", "fault")
 
-COMPARISON: Final = pl.Schema(
-    {
-        "platform": pl.String,
-        "firmware_before": pl.String,
-        "firmware_after": pl.String,
-        "pair": pl.String,
-        "kind": pl.String,
-        "fault": pl.String,
-        "title": pl.String,
-        "severity": SEVERITY,
-        "ecu": pl.String,
-        "class": pl.Enum(CLASSES),
-        "compared": pl.String,
-        "ratio": pl.Float64,
-        "low": pl.Float64,
-        "high": pl.Float64,
-        "p": pl.Float64,
-        "p_adjusted": pl.Float64,
-        "detectable_ratio": pl.Float64,
-        "messages_before": pl.Int64,
-        "messages_after": pl.Int64,
-        "hours_before": pl.Float64,
-        "hours_after": pl.Float64,
-        "per_hour_before": pl.Float64,
-        "per_hour_after": pl.Float64,
-        "lifecycles_before": pl.Int64,
-        "lifecycles_after": pl.Int64,
-        "per_lifecycle_before": pl.Float64,
-        "per_lifecycle_after": pl.Float64,
-        "vehicles_before": pl.Int64,
-        "vehicles_after": pl.Int64,
-        "vehicles_both": pl.Int64,
-        "reporting_before": pl.Int64,
-        "reporting_after": pl.Int64,
-        "dispersion": pl.Float64,
-    }
-)
+_COLUMNS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+    "platform": pl.String,
+    "firmware_before": pl.String,
+    "firmware_after": pl.String,
+    "pair": pl.String,
+    "kind": pl.String,
+    "fault": pl.String,
+    "title": pl.String,
+    "severity": SEVERITY,
+    "ecu": pl.String,
+    "class": pl.Enum(CLASSES),
+    "compared": pl.String,
+    "ratio": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "p": pl.Float64,
+    "p_adjusted": pl.Float64,
+    "detectable_ratio": pl.Float64,
+    "messages_before": pl.Int64,
+    "messages_after": pl.Int64,
+    "hours_before": pl.Float64,
+    "hours_after": pl.Float64,
+    "per_hour_before": pl.Float64,
+    "per_hour_after": pl.Float64,
+    "lifecycles_before": pl.Int64,
+    "lifecycles_after": pl.Int64,
+    "per_lifecycle_before": pl.Float64,
+    "per_lifecycle_after": pl.Float64,
+    "vehicles_before": pl.Int64,
+    "vehicles_after": pl.Int64,
+    "vehicles_both": pl.Int64,
+    "reporting_before": pl.Int64,
+    "reporting_after": pl.Int64,
+    "dispersion": pl.Float64,
+}
+COMPARISON: Final = pl.Schema(_COLUMNS)
 """docs/fleet.md describes the columns."""
 
 
@@ -89,7 +88,8 @@ def compare_firmware(sums: Sums, rules: ComparisonRules) -> pl.DataFrame:
         moments, within, alpha=rules.false_discovery_rate / np.maximum(tests, 1), power=rules.power
     )
     found = rows.with_columns(
-        *(_series(name, getattr(ratios, name)) for name in ("ratio", "low", "high", "p")),
+        _series("ratio", ratios.ratio).fill_nan(None),
+        *(_series(name, getattr(ratios, name)) for name in ("low", "high", "p")),
         _series("p_adjusted", adjusted).fill_nan(None),
         _series("detectable_ratio", detectable),
         _series("dispersion", dispersion(moments)),
@@ -234,7 +234,9 @@ def _series(name: str, values: Any) -> pl.Series:
 
 def _classes(found: pl.DataFrame, rules: ComparisonRules) -> pl.Series:
     names = list(Finding.__dataclass_fields__)
-    classes = [classify(Finding(*row), rules) for row in found.select(names).iter_rows()]
+    # A ratio of nothing to nothing is none: it lies at neither bound.
+    rows = found.with_columns(pl.col("ratio").fill_null(1.0)).select(names).iter_rows()
+    classes = [classify(Finding(*row), rules) for row in rows]
     return pl.Series("class", classes, pl.Enum(CLASSES))
 
 
@@ -262,7 +264,7 @@ def _fit(found: pl.DataFrame, sums: Sums) -> pl.DataFrame:
 
 
 def fault_names(sums: Sums) -> pl.DataFrame:
-    """What each fault of a platform is called: its title and ECU by most messages, its worst severity."""
+    """What a fault is called: title and ECU by most messages, and its worst severity."""
     names = sums["names"].with_columns(pl.col("severity").cast(SEVERITY))
 
     def most(column: str) -> pl.DataFrame:

@@ -23,7 +23,8 @@ def target_version(cells: pl.DataFrame) -> str | None:
     """
     ends = cells.drop_nulls("updated_from").unique("batch")["updated_to"]
     counted = ends.value_counts().rows()
-    return max(counted, key=lambda row: (row[1], version_key(row[0]) or (), row[0]))[0] if counted else None
+    best = max(counted, key=lambda row: (row[1], version_key(row[0]) or (), row[0]), default=None)
+    return None if best is None else str(best[0])
 
 
 def vehicle_outcomes(cells: pl.DataFrame, target: str, failures: tuple[str, ...]) -> pl.DataFrame:
@@ -99,7 +100,5 @@ def _says_failure(failures: tuple[str, ...]) -> pl.Expr:
     pattern = "(?i)" + "|".join(f"(?:{one})" for one in failures)
     text = pl.concat_str("fault", "title", separator=" ", ignore_nulls=True)
     return (
-        (pl.col("kind") != HOURS)
-        & pl.col("severity").is_in(CRITICAL)
-        & text.str.contains(pattern)
+        (pl.col("kind") != HOURS) & pl.col("severity").is_in(CRITICAL) & text.str.contains(pattern)
     ).fill_null(False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -35,40 +36,44 @@ def detectable_ratio(
         middle = np.sqrt(low * high)
         with np.errstate(divide="ignore", invalid="ignore"):
             found = np.where(
-                within, _chance(*_within(m, middle), level), _chance(*_between(m, middle), level)
+                within, _chance(_within(m, middle), level), _chance(_between(m, middle), level)
             )
         low, high = np.where(found >= power, low, middle), np.where(found >= power, middle, high)
     return np.where(high >= _MOST, np.inf, high)
 
 
-def _chance(
-    shift: Numbers,
-    variance: Numbers,
-    spread: Numbers,
-    count: Numbers,
-    excess: Numbers,
-    floor: Numbers,
-    freedom: Numbers,
-    level: Numbers,
-) -> Numbers:
-    """The chance to be found.
+@dataclass(frozen=True, slots=True)
+class _Outlook:
+    """What a test will see if the rate changes.
 
-    Args:
-        shift, variance, spread: of the sum of scores, and what it is compared with.
-        count: variance of the number of bursts after.
-        excess: bursts after beyond what is expected without a change.
-        floor: variance of their number without a change.
-        freedom: degrees of freedom.
-        level: of a two-sided test.
+    `shift`, `variance` and `spread`: of the sum of scores, and of what it is compared with.
+    `excess`, `scatter` and `floor`: bursts after beyond what is expected without a change, their
+    variance, and that without a change. `freedom`: degrees of freedom.
     """
-    critical = stats.t.ppf(1 - level / 2, np.maximum(freedom, 1)) * np.sqrt(spread)
-    by_scores = stats.norm.cdf((shift - critical) / np.sqrt(variance))
-    beyond = excess - stats.norm.ppf(1 - level / 2) * np.sqrt(floor) - 0.5
-    by_floor = stats.norm.cdf(beyond / np.sqrt(count))
-    return np.nan_to_num(np.where(freedom >= 1, np.minimum(by_scores, by_floor), 0.0))
+
+    shift: Numbers
+    variance: Numbers
+    spread: Numbers
+    excess: Numbers
+    scatter: Numbers
+    floor: Numbers
+    freedom: Numbers
 
 
-def _within(m: Moments, ratio: Numbers) -> tuple[Numbers, ...]:
+def _chance(seen: _Outlook, level: Numbers) -> Numbers:
+    """The chance to be found by a two-sided test of this level."""
+    freedom = np.maximum(seen.freedom, 1)
+    critical = stats.t.ppf(1 - level / 2, freedom)
+    # The spread of few vehicles is itself uncertain: the noncentral t of Johnson and Welch (1940),
+    # by the normal approximation of Jennett and Welch (1939).
+    scale = np.sqrt(seen.variance / seen.spread + critical**2 / (2 * freedom))
+    by_scores = stats.norm.cdf((seen.shift / np.sqrt(seen.spread) - critical) / scale)
+    beyond = seen.excess - stats.norm.ppf(1 - level / 2) * np.sqrt(seen.floor) - 0.5
+    by_floor = stats.norm.cdf(beyond / np.sqrt(seen.scatter))
+    return np.nan_to_num(np.where(seen.freedom >= 1, np.minimum(by_scores, by_floor), 0.0))
+
+
+def _within(m: Moments, ratio: Numbers) -> _Outlook:
     """With the vehicles as they are: their weights, and the scatter of their scores around 0."""
     own = np.maximum(m.a / m.b, 1e-9)
     mean = (m.a + m.b) / 2
@@ -79,14 +84,18 @@ def _within(m: Moments, ratio: Numbers) -> tuple[Numbers, ...]:
     bursts = (m.both_y1 + m.both_y2) / m.burst
     before, after = bursts * (1 - m.both_share), bursts * m.both_share * ratio
     total, share = before + after, m.both_share
-    return (
-        *(shift, noise, spread),
-        *(after * before / total, after - total * share, total * share * (1 - share)),
-        np.minimum(m.both_reporting * np.sqrt(ratio), m.both) - 1,
+    return _Outlook(
+        shift=shift,
+        variance=noise,
+        spread=spread,
+        excess=after - total * share,
+        scatter=after * before / total,
+        floor=total * share * (1 - share),
+        freedom=np.minimum(m.both_reporting * np.sqrt(ratio), m.both) - 1,
     )
 
 
-def _between(m: Moments, ratio: Numbers) -> tuple[Numbers, ...]:
+def _between(m: Moments, ratio: Numbers) -> _Outlook:
     """By the gamma-Poisson model, with the dispersion that was found."""
     k = dispersion(m)
     before = (m.y1 + m.y2) / (m.t1 + m.t2)
@@ -104,10 +113,14 @@ def _between(m: Moments, ratio: Numbers) -> tuple[Numbers, ...]:
     expected = null * ((1 - c) ** 2 * m.t2 + c**2 * m.t1)
     expected += apparent * _squares(m, (1 - c) * null, -c * null)
     bursts, later = messages / m.burst, after * m.t2 / m.burst
-    return (
-        *(shift, variance, np.maximum(variance + np.maximum(centred, 0), expected)),
-        *(later * (1 - later / bursts), later - bursts * c, bursts * c * (1 - c)),
-        np.minimum(m.reporting * np.sqrt(ratio), m.vehicles) - 1,
+    return _Outlook(
+        shift=shift,
+        variance=variance,
+        spread=np.maximum(variance + np.maximum(centred, 0), expected),
+        excess=later - bursts * c,
+        scatter=later * (1 - later / bursts),
+        floor=bursts * c * (1 - c),
+        freedom=np.minimum(m.reporting * np.sqrt(ratio), m.vehicles) - 1,
     )
 
 

@@ -1,9 +1,9 @@
 """The ratio of two rates of counts over vehicles: its interval and its p-value, from sums alone.
 
-A vehicle v has y1 messages in t1 hours before and y2 in t2 after, either of which may be 0; all that
-is needed of the vehicles are sums over them (`Moments`), so no vehicle is looked at again. A score u_v
-of each vehicle is 0 in the mean where the rate after is `ratio` times the rate before; the sum of the
-scores is compared with their own spread,
+A vehicle v has y1 messages in t1 hours before and y2 in t2 after, either of which may be 0; all
+that is needed of the vehicles are sums over them (`Moments`), so no vehicle is looked at again. A
+score u_v of each vehicle is 0 in the mean where the rate after is `ratio` times the rate before;
+the sum of the scores is compared with their own spread,
 
     t = mean(u) / (sd(u) / sqrt(n)),
 
@@ -13,9 +13,10 @@ that of the data, whatever its cause, so over-dispersion needs no model. One noi
 and spread grow alike: then |t| stays near 1. The reference is Student's t with (vehicles that
 reported - 1) degrees of freedom: a vehicle without a message says nothing about the spread.
 
-**Within vehicles**, of the vehicles with hours in both groups: u = a - ratio b with a = w y2 t1/(t1+t2)
-and b = w y1 t2/(t1+t2), each vehicle its own stratum (Mantel and Haenszel; for rates Rothman and Boice
-1979; ratio = sum(a)/sum(b)), with the weights w of `sums`. What differs between vehicles cancels.
+**Within vehicles**, of the vehicles with hours in both groups: u = a - ratio b with a = w y2
+t1/(t1+t2) and b = w y1 t2/(t1+t2), each vehicle its own stratum (Mantel and Haenszel; for rates
+Rothman and Boice 1979; ratio = sum(a)/sum(b)), with the weights w of `sums`. What differs between
+vehicles cancels.
 
 **Between vehicles**, of all: u = (1-c)(y2 - ratio l t2) - c (y1 - l t1), the efficient score of the
 Poisson model with the common rate l = Y/(T1 + ratio T2) profiled out, c = ratio T2/(T1 + ratio T2);
@@ -23,13 +24,13 @@ ratio = (Y2/T2)/(Y1/T1). The spread is at least that of a gamma-Poisson model wi
 both groups together, as a small group may lack the noisy vehicles that the large one has.
 
 **A floor.** Given Y, Y2 of Poisson counts is binomial (Przyborowski and Wilenski 1940, Biometrika
-31:313). Messages of one boot may be one burst, so counts are divided by the mean number of messages in
-a boot that has any (as if each were one burst), and the binomial tails are those of the incomplete
-beta function. No test may be surer than this one: the larger p counts. It keeps the level where
-counts are few.
+31:313). Messages of one boot may be one burst, so counts are divided by the mean number of messages
+in a boot that has any (as if each were one burst), and the binomial tails are those of the
+incomplete beta function. No test may be surer than this one: the larger p counts. It keeps the
+level where counts are few.
 
-The 95 % interval holds the ratios that neither test refuses: for the floor it is that of Clopper and
-Pearson (1934, Biometrika 26:404), for the scores the roots of t are found by bisection.
+The 95 % interval holds the ratios that neither test refuses: for the floor it is that of Clopper
+and Pearson (1934, Biometrika 26:404), for the scores the roots of t are found by bisection.
 """
 
 from __future__ import annotations
@@ -175,11 +176,8 @@ def student_between(m: Moments, ratio: Numbers | float = 1.0) -> Numbers:
         + 2 * drift_after * c * m.yt12
         - 2 * drift_after * drift_before * m.tt12
     )
-    expected = (
-        (after**2 * m.t2 * ratio + c**2 * m.t1) * rate
-        + dispersion(m, ratio)
-        * rate**2
-        * (after**2 * ratio**2 * m.tt2 + c**2 * m.tt1 - 2 * after * c * ratio * m.tt12)
+    expected = (after**2 * m.t2 * ratio + c**2 * m.t1) * rate + dispersion(m, ratio) * rate**2 * (
+        after**2 * ratio**2 * m.tt2 + c**2 * m.tt1 - 2 * after * c * ratio * m.tt12
     )
     return _student(
         m.vehicles, total, np.maximum(m.vehicles * squares - total**2, m.vehicles * expected)
@@ -232,9 +230,7 @@ def _clopper_pearson(
     return low / (1 - low) * odds, high / (1 - high) * odds
 
 
-def _bounds(
-    m: Moments, within: NDArray[np.bool_], critical: Numbers
-) -> tuple[Numbers, Numbers]:
+def _bounds(m: Moments, within: NDArray[np.bool_], critical: Numbers) -> tuple[Numbers, Numbers]:
     """The ratios at which t reaches its critical value; it falls as the ratio grows."""
 
     def t(ratio: Numbers) -> Numbers:

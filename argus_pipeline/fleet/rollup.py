@@ -26,10 +26,9 @@ from argus_pipeline.fleet.cells import (
     batch_cells,
     no_cells,
     ordered,
-    read_frame,
 )
 from argus_pipeline.fleet.commit import commit, finish
-from argus_pipeline.statistics.storage import to_parquet
+from argus_pipeline.statistics.storage import from_parquet, to_parquet
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
 
@@ -69,8 +68,8 @@ class _Place:
     vehicle: str
     campaign: str | None
 
-    def keys(self) -> Sequence[str]:
-        """Of the objects that have its cells."""
+    def objects(self) -> Sequence[str]:
+        """The keys of the objects that have its cells."""
         own = [keys.fleet_vehicle(self.platform, self.vehicle)]
         return own if self.campaign is None else [*own, keys.fleet_campaign(self.campaign)]
 
@@ -152,7 +151,7 @@ def read_batch_cells(store: ObjectStore, batch: str) -> tuple[pl.DataFrame, str 
     for name in ("exposures", "fault_counts"):
         key = keys.statistics(batch, name)
         try:
-            frames[name] = read_frame(store.get(key), name, where=store.uri(key))
+            frames[name] = from_parquet(store.get(key), name, where=store.uri(key))
         except ObjectMissing:
             return None
     try:
@@ -177,7 +176,7 @@ def _update(store: ObjectStore, names: Sequence[str]) -> Updated:
         name: _Place(cells["platform"][0], cells["vehicle"][0], campaign)
         for name, (cells, campaign) in came.items()
     }
-    touched = sorted({k for p in [*held.values(), *places.values()] if p for k in p.keys()})  # noqa: SIM118
+    touched = sorted({k for p in [*held.values(), *places.values()] if p for k in p.objects()})
     with ThreadPoolExecutor(_THREADS) as threads:
         old = dict(
             zip(touched, threads.map(lambda key: _read_cells(store, key), touched), strict=True)
@@ -218,7 +217,7 @@ def _replaced(
     places: Mapping[str, _Place],
 ) -> pl.DataFrame:
     """The cells of an object with those of these batches replaced by what they are now."""
-    own = [came[name][0] for name, place in places.items() if key in place.keys()]  # noqa: SIM118
+    own = [came[name][0] for name, place in places.items() if key in place.objects()]
     return ordered(pl.concat([old.filter(~pl.col("batch").is_in(names)), *own]))
 
 

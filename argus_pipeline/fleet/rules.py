@@ -127,9 +127,8 @@ def overridden(rules: _Part, changes: object, where: str) -> _Part:
         expected = _complaint(name, value, known[name])
         if expected:
             raise BadInput(f"rule {name!r} is {value!r}", where=where, expected=expected)
-    return replace(
-        rules, **{k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
-    )
+    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
+    return replace(rules, **given)
 
 
 def _complaint(name: str, value: object, default: object) -> str | None:

@@ -1,8 +1,9 @@
 """Sums over the vehicles of a fleet: all that a comparison needs, whatever the number of batches.
 
-Of each vehicle its totals by firmware are taken, and of these, products within the vehicle; the sums
-of both over vehicles are exact whole numbers (`Decimal(38, 0)` where 64 bits might not do). A change
-of one vehicle subtracts what it was and adds what it is. A public interface, as `fleet/<name>.parquet`:
+Of each vehicle its totals by firmware are taken, and of these, products within the vehicle; the
+sums of both over vehicles are exact whole numbers (`Decimal(38, 0)` where 64 bits might not do). A
+change of one vehicle subtracts what it was and adds what it is. A public interface, as
+`fleet/<name>.parquet`:
 
 exposures       platform, firmware: vehicles, batches, seconds and lifecycles of operation;
                 `squares`: of each vehicle's seconds.
@@ -24,10 +25,11 @@ updates         platform, updated_from, updated_to: batches that name this updat
 days            platform, firmware, day (UTC): vehicles, batches, seconds, lifecycles; messages with
                 a fault, and `critical` ones of them (fatal or error).
 
-The weight of a vehicle with the expected counts e and f, together y, is w = 1 / (1 + d^2 e f / y): the
-inverse variance of its logarithmic ratio (Poisson's, and d^2 between vehicles; DerSimonian and Laird
-1986), times the Poisson part. So no vehicle counts for more than about 1 / d^2 messages, however noisy
-it is. It depends on y alone and not on how y falls to the two versions, so it favours neither.
+The weight of a vehicle with the expected counts e and f, together y, is w = 1 / (1 + d^2 e f / y):
+the inverse variance of its logarithmic ratio (Poisson's, and d^2 between vehicles; DerSimonian and
+Laird 1986), times the Poisson part. So no vehicle counts for more than about 1 / d^2 messages,
+however noisy it is. It depends on y alone and not on how y falls to the two versions, so it favours
+neither.
 
 A null `firmware` is time or messages that cannot be placed.
 """
@@ -49,7 +51,7 @@ BIG: Final = pl.Decimal(38, 0)
 THOUSANDTHS: Final = 1000
 
 VEHICLES_DIFFER: Final = 0.5
-"""d: how far the logarithm of a vehicle's own ratio is taken to be from that of all (a factor 1.6)."""
+"""d: how far the logarithm of a vehicle's own ratio is from that of all (a factor of 1.6)."""
 
 _PLATFORM: Final = {"platform": pl.String}
 _FAULT: Final = {**_PLATFORM, "kind": pl.String, "fault": pl.String}
@@ -200,7 +202,8 @@ def _fault_pairs(driven: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
     )
     both = _pairs(every, fault)
     messages, other = pl.col("messages"), pl.col("messages_other")
-    total, share = messages + other, pl.col("seconds") / (pl.col("seconds") + pl.col("seconds_other"))
+    seconds = pl.col("seconds") + pl.col("seconds_other")
+    total, share = messages + other, pl.col("seconds") / seconds
     weight = 1 / (1 + VEHICLES_DIFFER**2 * total * share * (1 - share))
     thousandths = {
         "expected": total * share,
@@ -208,9 +211,7 @@ def _fault_pairs(driven: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
         "weighted": weight * messages * (1 - share),
         "weighted_other": weight * other * share,
     }
-    weighed = both.filter(
-        total > 0, pl.col("seconds") + pl.col("seconds_other") > 0
-    ).with_columns(
+    weighed = both.filter(total > 0, seconds > 0).with_columns(
         (THOUSANDTHS * value).round().cast(pl.Int64).alias(name)
         for name, value in thousandths.items()
     )

@@ -1,7 +1,7 @@
 """Fleets as counts: what the statistics of their batches would say, without any recording.
 
-Hundreds of fleets in minutes, to measure what the comparison of versions finds and what it makes up.
-The counts follow a gamma-Poisson model: vehicle v has its own factor g for each fault (mean 1,
+Hundreds of fleets in minutes, to measure what the comparison of versions finds and what it makes
+up. The counts follow a gamma-Poisson model: vehicle v has its own factor g for each fault (mean 1,
 variance `dispersion`), and in t hours Poisson(g rate t) messages. A few vehicles may be noisy.
 """
 
@@ -17,8 +17,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from argus_pipeline.batches.manifest import BatchFile, Manifest
-from argus_pipeline.fleet.cells import CELLS, HOURS, SECONDS_AN_HOUR, batch_cells, ordered
-from argus_pipeline.statistics.severity import SEVERITY
+from argus_pipeline.fleet.cells import CELLS, HOURS, SECONDS_AN_HOUR, ordered
+from argus_pipeline.statistics import schemas
 
 START: Final = datetime(2026, 11, 1, tzinfo=UTC)
 PLATFORM: Final = "J7"
@@ -26,6 +26,7 @@ BEFORE: Final = "v2.2.9"
 AFTER: Final = "v2.3.1"
 HOURS_A_LIFECYCLE: Final = 0.75
 ECU: Final = "ECU1"
+RECORDING: Final = "counts.dlt"
 
 Numbers = NDArray[Any]
 
@@ -120,7 +121,7 @@ def simulate_counts(
         yield (
             manifest,
             _exposures(manifest, hours),
-            _fault_counts(codes, before, after),
+            _fault_counts(manifest, codes, before, after),
         )
 
 
@@ -194,26 +195,29 @@ def _manifest(number: int, hours: Numbers) -> Manifest:
         firmware_from=BEFORE if both else None,
         campaign="2026-q4-simulated" if hours[1] > 0 else None,
         created=START + timedelta(hours=number),
-        files=(BatchFile("counts.dlt", 0, "0" * 64),),
+        files=(BatchFile(RECORDING, 0, "0" * 64),),
     )
 
 
 def _exposures(manifest: Manifest, hours: Numbers) -> pl.DataFrame:
     ran = [(name, float(t)) for name, t in zip((BEFORE, AFTER), hours, strict=True) if t > 0]
-    return pl.DataFrame(
-        {
-            "firmware": [name for name, _ in ran],
-            "hours": [t for _, t in ran],
-            "lifecycles": [max(round(t / HOURS_A_LIFECYCLE), 1) for _, t in ran],
-            "first_time": [manifest.created] * len(ran),
-        }
-    ).with_columns(
-        pl.col("lifecycles").cast(pl.UInt32), pl.col("first_time").cast(pl.Datetime("ns", "UTC"))
+    times = [manifest.created] * len(ran)
+    return schemas.fit(
+        "exposures",
+        pl.DataFrame(
+            {
+                "firmware": [name for name, _ in ran],
+                "hours": [t for _, t in ran],
+                "lifecycles": [max(round(t / HOURS_A_LIFECYCLE), 1) for _, t in ran],
+                "first_time": times,
+                "last_time": times,
+            }
+        ),
     )
 
 
 def _fault_counts(
-    codes: Sequence[str], before: Numbers, after: Numbers
+    manifest: Manifest, codes: Sequence[str], before: Numbers, after: Numbers
 ) -> pl.DataFrame:
     seen = [
         (code, firmware, int(count))
@@ -221,17 +225,23 @@ def _fault_counts(
         for code, count in zip(codes, counts, strict=True)
         if count
     ]
-    return pl.DataFrame(
-        {
-            "fault": [code for code, _, _ in seen],
-            "firmware": [firmware for _, firmware, _ in seen],
-            "messages": [count for _, _, count in seen],
-        },
+    counted = pl.DataFrame(
+        seen,
         schema={"fault": pl.String, "firmware": pl.String, "messages": pl.UInt64},
-    ).with_columns(
-        kind=pl.lit("code"),
-        title=pl.col("fault"),
-        severity=pl.lit("error").cast(SEVERITY),
-        ecu=pl.lit(ECU),
-        lifecycles=pl.col("messages").cast(pl.UInt32),
+        orient="row",
+    )
+    return schemas.fit(
+        "fault_counts",
+        counted.with_columns(
+            kind=pl.lit("code"),
+            title=pl.col("fault"),
+            severity=pl.lit("error"),
+            ecu=pl.lit(ECU),
+            lifecycles=pl.col("messages"),
+            first_time=pl.lit(manifest.created),
+            last_time=pl.lit(manifest.created),
+            recording=pl.lit(RECORDING),
+            table=pl.lit("messages"),
+            offset=pl.lit(0),
+        ),
     )
