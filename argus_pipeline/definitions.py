@@ -14,6 +14,7 @@ warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 from assets import (  # noqa: E402
     batch_statistics,
+    campaign_pages,
     charts,
     diagnosis,
     knowledge_base,
@@ -43,7 +44,10 @@ prefix = (os.environ.get("ARGUS_S3_PREFIX") or "").strip("/")
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(
-        [raw_batch, parsed_csv, batch_statistics, charts, diagnosis, report, knowledge_base]
+        [
+            *(raw_batch, parsed_csv, batch_statistics, charts, diagnosis, report),
+            *(knowledge_base, campaign_pages),
+        ]
     ),
     jobs=[uploads.batch_job, knowledge_base.knowledge_job],
     sensors=[uploads.completed_uploads, upkeep.asset_upkeep],

@@ -4,7 +4,6 @@ from dagster import AssetExecutionContext, AssetKey, MaterializeResult, Metadata
 
 from argus_pipeline.report import escape
 from argus_pipeline.report.campaign_writing import write_campaign_pages
-from argus_pipeline.report.fleet_tables import read_fleet_tables
 from assets.common import OWNERS, RETRIES
 from resources.object_store import ObjectStoreResource
 
@@ -25,7 +24,7 @@ def campaign_pages(
     `argus open CAMPAIGN` shows it. Pages whose content did not change are left as they are.
     """
     store = object_store.store()
-    written = write_campaign_pages(store, *read_fleet_tables(store))
+    written = write_campaign_pages(store)
     lines = [
         f"- **{escape(page.campaign)}**: {escape(page.verdict)} `{store.uri(page.key)}`"
         for page in written

@@ -20,7 +20,7 @@ FLEET: Final = "fleet"
 STATISTICS: Final = "statistics"
 PARSED: Final = "parsed"
 
-SEARCH_PATH: Final = (ARGUS, FLEET, STATISTICS, PARSED)
+SEARCH_PATH: Final = (FLEET, ARGUS, STATISTICS, PARSED)
 """Schemas in the order in which a bare name is looked for."""
 
 _POSTGRES: Final = {
@@ -28,6 +28,8 @@ _POSTGRES: Final = {
     "recordings": "a recording and what became of it",
     "event_counts": "messages of a batch by ECU, application, code and severity",
     "diagnoses": "the verdict over a batch; `content` is all of it as JSON",
+    "firmware_comparison": "as fleet.firmware_comparison",
+    "campaign_health": "as fleet.campaign_health",
     "knowledge_articles": "an article of the knowledge base",
 }
 _STATISTICS: Final = {

@@ -64,11 +64,13 @@ class CampaignView:
         """What makes the verdict, as one sentence."""
         if not self.broken:
             return "Every rule holds: the campaign may go on"
-        parts = []
-        for rule in self.broken:
-            speaks_for_itself = rule["rule"].startswith("hold_classes")
-            told = rule["found"] if speaks_for_itself else f"{rule['threshold']}, found {rule['found']}"
-            parts.append(told)
+        # What a fault became speaks for itself; a bare number needs its rule.
+        parts = [
+            rule["found"]
+            if rule["rule"].startswith("hold_classes")
+            else f"{rule['threshold']}, found {rule['found']}"
+            for rule in self.broken
+        ]
         return sentence("; ".join(parts))
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,16 +36,14 @@ class WrittenPage:
     is_new: bool
 
 
-def write_campaign_pages(
-    store: ObjectStore, health: pl.DataFrame, comparison: pl.DataFrame
-) -> Sequence[WrittenPage]:
-    """Write the page of every campaign whose content changed.
+def write_campaign_pages(store: ObjectStore) -> Sequence[WrittenPage]:
+    """Write the page of every campaign whose content changed, from what `fleet/` holds.
 
-    Args:
-        store: the bucket, with the cells of the campaigns.
-        health: `campaign_health`.
-        comparison: `firmware_comparison`.
+    Raises:
+        ObjectMissing: nothing was rolled up yet.
     """
+    health = _read(store, "campaign_health")
+    comparison = _read(store, "firmware_comparison")
     written = []
     for row in health.iter_rows(named=True):
         campaign, key = row["campaign"], keys.campaign_page(row["campaign"])
@@ -57,6 +56,10 @@ def write_campaign_pages(
             store.put(key, page.encode())
         written.append(WrittenPage(campaign, key, str(row["verdict"]), is_new))
     return written
+
+
+def _read(store: ObjectStore, name: str) -> pl.DataFrame:
+    return pl.read_parquet(io.BytesIO(store.get(keys.fleet(name))))
 
 
 def _digest(row: Mapping[str, Any], own: pl.DataFrame, cells: pl.DataFrame) -> str:
