@@ -9,6 +9,7 @@ import polars as pl
 
 from argus_pipeline.recordings.result import RecordingResult
 from argus_pipeline.statistics.batch import BatchStatistics
+from argus_pipeline.statistics.faults import CODE, FINGERPRINT, FINGERPRINTED
 from argus_pipeline.statistics.severity import CRITICAL, NONE
 from argus_pipeline.statistics.sources import message_rows
 
@@ -37,6 +38,8 @@ def check_totals(
     counts = _sum(statistics.severities)
     severities = dict(statistics.severities.select("severity", "messages").iter_rows())
     total = statistics.total
+    bad = sum(severities.get(word, 0) for word in FINGERPRINTED)
+    named = _sum(statistics.fault_counts.filter(kind=FINGERPRINT)) + total("coded")
     compared = [
         ("messages in all, against the parsed rows", parsed, total("messages")),
         ("messages by severity", total("messages"), counts),
@@ -59,6 +62,17 @@ def check_totals(
         ),
         ("lifecycles", sum(result.lifecycles for result in results), total("lifecycles")),
         ("lost messages", sum(result.lost_messages for result in results), total("lost_messages")),
+        # Messages that are not bad name codes, too.
+        ("fatal, error and warn messages with a code or a fingerprint", bad, min(bad, named)),
+        (
+            "messages with a code, by code and by firmware",
+            _sum(statistics.codes),
+            _sum(statistics.fault_counts.filter(kind=CODE)),
+        ),
+        *(
+            (f"messages by {by}, in the rates", counts, _sum(statistics.rates.filter(by=by)))
+            for by in ("severity", "ecu", "source")
+        ),
         *_by_recording(statistics.recordings, results),
     ]
     bounded = [

@@ -17,11 +17,14 @@ from argus_pipeline.recordings.result import RecordingResult
 from argus_pipeline.statistics import faults, schemas, signals
 from argus_pipeline.statistics.boots import read_boots, with_firmware
 from argus_pipeline.statistics.codes import CODE_PATTERNS, CodePattern
+from argus_pipeline.statistics.event_signals import event_curves, event_signals
 from argus_pipeline.statistics.events import SCHEMA, events
-from argus_pipeline.statistics.exposures import exposures
+from argus_pipeline.statistics.exposures import exposures, operation_spans, total_hours
 from argus_pipeline.statistics.failures import readable
 from argus_pipeline.statistics.firmware import EVER, NEVER, Update
 from argus_pipeline.statistics.lifecycles import lifecycle_statistics
+from argus_pipeline.statistics.rates import rates
+from argus_pipeline.statistics.restarts import restarts
 from argus_pipeline.statistics.segments import marks_of, segment
 from argus_pipeline.statistics.severity import CRITICAL
 from argus_pipeline.statistics.sources import (
@@ -33,6 +36,7 @@ from argus_pipeline.statistics.sources import (
 )
 from argus_pipeline.statistics.templates import shortened, template
 from argus_pipeline.statistics.timeline import CLOCK_SET_FROM, timeline
+from argus_pipeline.statistics.timing import bursts, gaps
 from argus_pipeline.statistics.update_evidence import update_of
 
 MAX_CRITICAL_EVENTS: Final = 1_000
@@ -56,7 +60,13 @@ class BatchStatistics:
     critical_events: pl.DataFrame
     critical_templates: pl.DataFrame
     signals: pl.DataFrame
+    event_signals: pl.DataFrame
+    event_curves: pl.DataFrame
     lifecycles: pl.DataFrame
+    boots: pl.DataFrame
+    rates: pl.DataFrame
+    bursts: pl.DataFrame
+    gaps: pl.DataFrame
     exposures: pl.DataFrame
     fault_counts: pl.DataFrame
     update: pl.DataFrame
@@ -111,32 +121,45 @@ def compute_statistics(
         seconds = _collect(_seconds(messages))
         found = _collect(faults.fault_groups(messages, patterns))
         critical = _collect(_critical(messages))
-        measured = [
-            signals.unfold(group, _collect(frame))
-            for group in of_messages
-            if (frame := signals.signals(group)) is not None
-        ]
         ecus = lifecycle_statistics(groups)
-        hours = exposures(groups, boots, update, marks)
+        spans = operation_spans(groups, boots, update, marks)
     counts, found, critical = (name_recordings(f, groups) for f in (counts, found, critical))
+    critical = schemas.fit("critical_events", _critical_events(critical, patterns))
+    with readable():
+        by_second = [
+            (group, signals.by_second(group))
+            for group in of_messages
+            if signals.signal_columns(group)
+        ]
+        measured = [signals.signals(group, seconds) for group, seconds in by_second]
+        restarted = restarts(groups, boots, critical, ecus.losses)
     coded = found.filter(pl.col("code").is_not_null())
-    measures = pl.concat(measured or [schemas.empty("signals")], how="vertical_relaxed")
+    codes = faults.codes(found)
+    hours = exposures(spans, boots)
+    moments = faults.critical_moments(critical)
+    near = event_signals(moments, by_second)
     recordings = _recordings(results, counts)
     return BatchStatistics(
         recordings=recordings,
-        totals=schemas.fit("totals", _totals(counts, coded, recordings, ecus.totals)),
+        totals=schemas.fit("totals", _totals(counts, coded, recordings, ecus.totals, boots, spans)),
         severities=_summed("severities", counts, "severity"),
         sources=_summed("sources", counts, "ecu", "app", "context", "severity"),
-        codes=faults.codes(found),
+        codes=codes,
         codes_by_ecu=_summed("codes_by_ecu", coded, "code", "ecu", "severity"),
         minutes=_summed(
             "minutes", seconds, pl.col("time").dt.truncate("1m").alias("minute"), "severity"
         ),
         timeline=timeline(seconds),
-        critical_events=schemas.fit("critical_events", _critical_events(critical, patterns)),
+        critical_events=critical,
         critical_templates=faults.critical_templates(found),
-        signals=schemas.fit("signals", measures),
+        signals=schemas.fit("signals", _concat("signals", measured)),
+        event_signals=near,
+        event_curves=event_curves(near, moments, by_second),
         lifecycles=ecus.lifecycles,
+        boots=restarted,
+        rates=rates(counts, codes, boots, total_hours(spans)),
+        bursts=bursts(seconds),
+        gaps=gaps(seconds, boots),
         exposures=hours,
         fault_counts=faults.fault_counts(found, boots, update, marks),
         update=_update(update),
@@ -235,7 +258,12 @@ def _recordings(results: Sequence[RecordingResult], counts: pl.DataFrame) -> pl.
 
 
 def _totals(
-    counts: pl.DataFrame, coded: pl.DataFrame, recordings: pl.DataFrame, ecus: pl.DataFrame
+    counts: pl.DataFrame,
+    coded: pl.DataFrame,
+    recordings: pl.DataFrame,
+    ecus: pl.DataFrame,
+    boots: pl.DataFrame,
+    spans: pl.DataFrame,
 ) -> pl.DataFrame:
     critical = pl.col("messages").filter(pl.col("severity").is_in(CRITICAL)).sum()
     summed = counts.select(
@@ -249,9 +277,16 @@ def _totals(
         pl.len().alias("recordings"),
         pl.col("decoded_bytes", "quarantined_bytes", "fault_count", "unread_bytes").sum(),
     )
+    of_boots = boots.select(boots=pl.col("boot_id").n_unique(), hours=pl.lit(total_hours(spans)))
     return pl.concat(
-        [summed, from_results, coded.select(coded=pl.col("once").sum()), ecus], how="horizontal"
+        [summed, from_results, coded.select(coded=pl.col("once").sum()), ecus, of_boots],
+        how="horizontal",
     )
+
+
+def _concat(name: str, frames: Sequence[pl.DataFrame | None]) -> pl.DataFrame:
+    found = [frame for frame in frames if frame is not None]
+    return pl.concat(found or [schemas.empty(name)], how="vertical_relaxed")
 
 
 def _update(update: Update) -> pl.DataFrame:

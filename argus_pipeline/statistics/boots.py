@@ -41,6 +41,7 @@ _READ: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "first_storage_time": _TIME,
     "last_storage_time": _TIME,
     "last_uptime_s": pl.Float64,
+    "last_offset": pl.UInt64,
     "messages": pl.UInt64,
 }
 

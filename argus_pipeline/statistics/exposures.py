@@ -30,10 +30,10 @@ _BIN: Final = "1m"
 _SPAN: Final = pl.Schema({"firmware": pl.String, "start": pl.Int64, "end": pl.Int64})
 
 
-def exposures(
+def operation_spans(
     groups: Sequence[TableGroup], boots: pl.DataFrame, update: Update, marks: Sequence[int]
 ) -> pl.DataFrame:
-    """The frame `exposures` of a batch.
+    """When ECUs of the vehicle operated: `firmware`, and `start` and `end` in ns since 1970.
 
     Args:
         groups: all tables of the batch.
@@ -44,13 +44,17 @@ def exposures(
     clocked = boots.filter("clocked").select(
         "firmware", start=pl.col("since").cast(pl.Int64), end=pl.col("until").cast(pl.Int64)
     )
-    hours = union_hours(
-        pl.concat(
-            [clocked, *_of_unclocked(groups, boots), *_of_other_formats(groups, update, marks)]
-        )
+    return pl.concat(
+        [clocked, *_of_unclocked(groups, boots), *_of_other_formats(groups, update, marks)]
     )
+
+
+def exposures(spans: pl.DataFrame, boots: pl.DataFrame) -> pl.DataFrame:
+    """The frame `exposures` of a batch, from its `operation_spans` and its boots."""
     counted = boots.group_by("firmware").agg(lifecycles=pl.col("boot_id").n_unique())
-    found = hours.join(counted, on="firmware", how="full", coalesce=True, nulls_equal=True)
+    found = union_hours(spans).join(
+        counted, on="firmware", how="full", coalesce=True, nulls_equal=True
+    )
     return schemas.fit(
         "exposures",
         found.with_columns(
@@ -58,6 +62,11 @@ def exposures(
             pl.col("first_time", "last_time").cast(schemas.TIME),
         ),
     )
+
+
+def total_hours(spans: pl.DataFrame) -> float:
+    """Hours of operation of the vehicle, whatever it ran."""
+    return float(union_hours(spans.with_columns(firmware=pl.lit(None, pl.String)))["hours"].sum())
 
 
 def union_hours(spans: pl.DataFrame) -> pl.DataFrame:

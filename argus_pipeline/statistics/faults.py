@@ -140,6 +140,21 @@ def fault_counts(
     )
 
 
+def critical_moments(critical: pl.DataFrame) -> dict[str, list[int]]:
+    """Seconds since 1970 of the critical events of each fault, that of most events first.
+
+    Args:
+        critical: the frame `critical_events`.
+    """
+    timed = critical.filter(pl.col("time").is_not_null())
+    found: dict[str, list[int]] = {}
+    for code, text, second in timed.select(
+        "code", "template", pl.col("time").dt.epoch("s")
+    ).iter_rows():
+        found.setdefault(code or fingerprint(text), []).append(second)
+    return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
+
+
 def placed(
     groups: pl.DataFrame, boots: pl.DataFrame, update: Update, marks: Sequence[int]
 ) -> pl.DataFrame:
