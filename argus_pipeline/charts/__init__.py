@@ -7,6 +7,7 @@ from argus_pipeline.charts.rate_ratios import rate_ratios
 from argus_pipeline.charts.rendering import RenderedChart, render
 from argus_pipeline.charts.restarts import restarts
 from argus_pipeline.charts.severity_over_time import severity_over_time
+from argus_pipeline.charts.signals_around_events import signals_around_events
 from argus_pipeline.charts.storage import (
     CHARTS,
     charts_that_matter,
@@ -29,6 +30,7 @@ __all__ = [
     "render",
     "restarts",
     "severity_over_time",
+    "signals_around_events",
     "top_codes",
     "write_charts",
 ]

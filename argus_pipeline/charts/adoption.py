@@ -210,7 +210,7 @@ def _rates(rates: pl.DataFrame, firmwares: list[str], axis: TimeAxis) -> alt.Lay
             title="Errors per hour of operation",
             # Room above, so that no point is cut.
             scale=alt.Scale(domain=[0, max(float(rates["rate"].max()) * 1.08, 0.1)], nice=False),  # type: ignore[arg-type]
-            axis=alt.Axis(minExtent=48, format="~g", tickCount=5),
+            axis=alt.Axis(minExtent=48, format=".4~g", tickCount=5),
         ),
         color=_colour(firmwares),
     )

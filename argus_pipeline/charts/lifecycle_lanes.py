@@ -1,56 +1,69 @@
-"""A lane for each ECU: when it ran, and what began each of its lifecycles.
+"""A lane for each ECU: when it ran, what began each of its lifecycles, and which boots ended badly.
 
 Marks closer than two pixels become one, which says how many it stands for; bars are at most the
-1,000 lifecycles that the frame `lifecycles` lists.
+1,000 boots that the frame `boots` lists.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 
 import altair as alt
 import polars as pl
 
-from argus_pipeline.charts.style import INK, WIDTH, shown
+from argus_pipeline.charts.style import INK, WIDTH, counted, shown
 from argus_pipeline.charts.time_axis import TimeAxis
 from argus_pipeline.diagnosis.text import duration
 from argus_pipeline.statistics.timeline import CLOCK_SET_FROM
 
-KINDS: Final = {"boot": "▲ boot", "resume": "○ resume", "clock_change": "◇ clock set"}
-"""What begins a lifecycle, and its sign and word in a chart."""
-
 LANE: Final = 18
 """Height of a lane in pixels."""
 
-_SHAPES: Final = {"boot": "triangle-up", "resume": "circle", "clock_change": "diamond"}
-_FILLS: Final = {"boot": INK, "resume": "white", "clock_change": "white"}
+BOOT: Final = "boot"
+BAD_END: Final = "bad end"
+BAD_ENDS: Final = ("reset", "critical")
+"""Boots that a failure ended, or a fatal or error message just before."""
+
+SIGNS: Final = {
+    BOOT: "▲ boot",
+    "resume": "○ resume",
+    "clock_change": "◇ clock set",
+    BAD_END: "× ended by a reset or just after a fatal or error message",
+}
+"""What happens in a lane, and its sign and words in a chart."""
+
+_SHAPES: Final = {
+    BOOT: "triangle-up",
+    "resume": "circle",
+    "clock_change": "diamond",
+    BAD_END: "M-1,-1L1,1M-1,1L1,-1",
+}
 _BARS: Final = ("#c4c9cf", "#dfe3e7")
-# Logs of one boot that lie in two recordings differ in the start that they estimate.
-_SAME_BOOT: Final = timedelta(seconds=2)
+_BAD: Final = "#b3261e"
 _RANK_DIGITS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """Lifecycles that can be placed in time, with the ECUs that restarted most first.
+    """What can be placed in time, with the ECUs that booted most often first.
 
-    bars: ecu, lane, kind, start, end (ms since 1970), nth (0, 1, … of the ECU), software.
-    ecus: ecu, lane, boots, resumes, clock_changes, shortest (s, of a boot that another one ended).
-    unplaced: lifecycles that no clock can place.
+    bars: ecu, lane, start, end (ms since 1970), nth (boot of the ECU, from 0), software, ended.
+    marks: ecu, lane, sign (of `SIGNS`), time (ms).
+    ecus: ecu, lane, boots, resumes, bad_ends, shortest (s, of a boot that another one followed).
+    unplaced: boots that no clock can place.
     """
 
     bars: pl.DataFrame
+    marks: pl.DataFrame
     ecus: pl.DataFrame
     unplaced: int
 
     def largest(self, lanes: int) -> Lanes:
         """The first lanes only."""
         kept = self.ecus.head(lanes)
-        return Lanes(
-            self.bars.filter(pl.col("ecu").is_in(kept["ecu"].to_list())), kept, self.unplaced
-        )
+        own = pl.col("ecu").is_in(kept["ecu"].to_list())
+        return Lanes(self.bars.filter(own), self.marks.filter(own), kept, self.unplaced)
 
     @property
     def height(self) -> int:
@@ -58,57 +71,31 @@ class Lanes:
         return LANE * self.ecus.height
 
 
-def lanes(lifecycles: pl.DataFrame) -> Lanes:
-    """The lanes of a batch, from the frame `lifecycles`.
-
-    A boot that several recordings saw is one bar: lifecycles of an ECU that begin within 2 s of
-    each other in different recordings are the same.
-    """
-    began = (
-        pl.when(pl.col("kind") == "boot")
-        .then("start")
-        .otherwise(
-            pl.col("start") + pl.duration(milliseconds=pl.col("first_uptime_s").fill_null(0) * 1000)
-        )
+def lanes(boots: pl.DataFrame, lifecycles: pl.DataFrame) -> Lanes:
+    """The lanes of a batch, from the frames of these names."""
+    placed = boots.filter(pl.col("start") >= CLOCK_SET_FROM).sort("ecu", "start")
+    bars = placed.select(
+        "ecu",
+        pl.col("start").dt.epoch("ms"),
+        pl.max_horizontal("start", "end").dt.epoch("ms").alias("end"),
+        pl.int_range(pl.len()).over("ecu").alias("nth"),
+        pl.col("version").alias("software"),
+        "ended",
+        "resumes",
     )
-    placed = (
-        lifecycles.filter(pl.col("start") >= CLOCK_SET_FROM)
-        .with_columns(began.alias("began"))
-        .sort("ecu", "began", "recording", "lifecycle")
-    )
-    other = (pl.col("began").diff() > _SAME_BOOT) | (
-        pl.col("recording") == pl.col("recording").shift()
-    )
-    merged = (
-        placed.with_columns(other.over("ecu").fill_null(True).alias("other"))
-        .with_columns(pl.col("other").cum_sum().over("ecu").alias("group"))
-        .group_by("ecu", "group", maintain_order=True)
-        .agg(
-            # A recording that saw only the end of a lifecycle takes it for a boot.
-            pl.col("kind").sort_by(pl.col("kind") == "boot").first(),
-            pl.col("began").first(),
-            pl.col("end").max(),
-            pl.col("software_version").drop_nulls().first().alias("software"),
-        )
-        .with_columns(
-            (pl.col("group") - 1).alias("nth"),
-            pl.col("began").dt.epoch("ms").alias("start"),
-            pl.max_horizontal("began", "end").dt.epoch("ms").alias("end"),
-        )
-    )
-    next_boots = pl.col("kind").shift(-1).over("ecu") == "boot"
+    followed = pl.col("start").shift(-1).over("ecu").is_not_null()
     ecus = (
-        merged.with_columns(
-            pl.when(next_boots)
-            .then((pl.col("end") - pl.col("start")) / 1000)
-            .alias("ended_by_a_boot")
+        bars.with_columns(
+            pl.when(followed).then((pl.col("end") - pl.col("start")) / 1000).alias("shortest")
         )
         .group_by("ecu")
         .agg(
-            *((pl.col("kind") == kind).sum().alias(f"{kind}s") for kind in KINDS),
-            pl.col("ended_by_a_boot").min().alias("shortest"),
+            pl.len().cast(pl.Int64).alias("boots"),
+            pl.col("resumes").cast(pl.Int64).sum(),
+            pl.col("ended").is_in(BAD_ENDS).cast(pl.Int64).sum().alias("bad_ends"),
+            pl.col("shortest").min(),
         )
-        .sort("boots", "ecu", descending=[True, False])
+        .sort("boots", "bad_ends", "ecu", descending=[True, True, False])
         .with_row_index("rank")
         .with_columns(
             # Long names may be cut alike: the rank keeps their lanes apart.
@@ -118,23 +105,41 @@ def lanes(lifecycles: pl.DataFrame) -> Lanes:
                 pl.col("ecu").map_elements(lambda name: shown(name, 16), pl.String),
             ).alias("lane")
         )
+        .drop("rank")
     )
-    bars = merged.join(ecus.select("ecu", "lane"), on="ecu", maintain_order="left")
+    lane = ecus.select("ecu", "lane")
+    marks = pl.concat(
+        [
+            bars.select("ecu", pl.lit(BOOT).alias("sign"), pl.col("start").alias("time")),
+            _resumes(lifecycles),
+            bars.filter(pl.col("ended").is_in(BAD_ENDS)).select(
+                "ecu", pl.lit(BAD_END).alias("sign"), pl.col("end").alias("time")
+            ),
+        ]
+    )
     return Lanes(
-        bars.select("ecu", "lane", "kind", "start", "end", "nth", "software"),
-        ecus.drop("rank"),
-        lifecycles.height - placed.height,
+        bars.drop("resumes").join(lane, on="ecu", maintain_order="left"),
+        marks.join(lane, on="ecu", maintain_order="left"),
+        ecus,
+        boots.height - placed.height,
     )
 
 
-def marks(found: Lanes, axis: TimeAxis) -> pl.DataFrame:
-    """What begins within the axis, one row for two pixels: lane, kind, time (ms), lifecycles."""
-    pixel = axis.pixel
+def _resumes(lifecycles: pl.DataFrame) -> pl.DataFrame:
+    """The moments at which an ECU went on, or its receiver's clock was set."""
+    began = pl.col("start") + pl.duration(milliseconds=pl.col("first_uptime_s").fill_null(0) * 1000)
+    return lifecycles.filter((pl.col("kind") != BOOT) & (pl.col("start") >= CLOCK_SET_FROM)).select(
+        "ecu", pl.col("kind").alias("sign"), began.dt.epoch("ms").alias("time")
+    )
+
+
+def thinned(found: Lanes, axis: TimeAxis) -> pl.DataFrame:
+    """The marks within the axis, one row for two pixels: lane, sign, time (ms), lifecycles."""
     return (
-        found.bars.filter(axis.holds(pl.col("start")))
-        .group_by("lane", "kind", (pl.col("start") // pixel).alias("cell"))
-        .agg(pl.col("start").min().alias("time"), pl.len().alias("lifecycles"))
-        .sort("lane", "kind", "cell")
+        found.marks.filter(axis.holds(pl.col("time")))
+        .group_by("lane", "sign", (pl.col("time") // axis.pixel).alias("cell"))
+        .agg(pl.col("time").min(), pl.len().alias("lifecycles"))
+        .sort("lane", "sign", "cell")
         .drop("cell")
     )
 
@@ -165,17 +170,38 @@ def lanes_panel(
             minExtent=48,
         ),
     }
-    bars = found.bars.filter((pl.col("end") >= axis.first) & (pl.col("start") <= axis.last))
-    drawn = bars.with_columns(
+    layers = [_bars(found, axis, y), *_marks(thinned(found, axis), axis, y)]
+    if labels:
+        rows = [{"lane": r["lane"], "label": _label(r)} for r in found.ecus.iter_rows(named=True)]
+        layers.append(
+            alt.Chart(alt.InlineData(values=rows))
+            .mark_text(align="left", dx=8, fontSize=12, color=INK)
+            .encode(x=alt.value(width), y=alt.Y("lane:N", **y), text="label:N")
+        )
+    heading = alt.TitleParams(text=title, anchor="start", frame="group", fontSize=13, offset=6)
+    return alt.LayerChart(layer=layers, width=width, height=found.height, title=heading)
+
+
+def signs(found: Lanes) -> str:
+    """What the signs of a panel mean: `▲ boot, ○ resume`."""
+    there = set(found.marks["sign"])
+    return ", ".join(text for sign, text in SIGNS.items() if sign in there)
+
+
+def _bars(found: Lanes, axis: TimeAxis, y: dict[str, Any]) -> alt.Chart:
+    inside = found.bars.filter((pl.col("end") >= axis.first) & (pl.col("start") <= axis.last))
+    drawn = inside.select(
+        "lane",
         axis.clipped(pl.col("start")).alias("from"),
         axis.clipped(pl.col("end")).alias("to"),
         (pl.col("nth") % 2).alias("shade"),
         pl.col("software").fill_null("not told").map_elements(lambda s: shown(s, 40), pl.String),
-        _time("start"),
-        _time("end"),
+        pl.col("ended").fill_null("unknown"),
+        _words("start"),
+        _words("end"),
     )
-    layers = [
-        alt.Chart(_data(drawn.drop("nth", "kind", "ecu")))
+    bars: alt.Chart = (
+        alt.Chart(alt.InlineData(values=drawn.to_dicts()))
         .mark_bar(height=LANE - 8, stroke="white", strokeWidth=0.5)
         .encode(
             x=alt.X("from:T", **axis.encoding),
@@ -187,23 +213,32 @@ def lanes_panel(
                 alt.Tooltip("start:N", title="From"),
                 alt.Tooltip("end:N", title="To"),
                 alt.Tooltip("software:N", title="Software"),
+                alt.Tooltip("ended:N", title="Ended by"),
             ],
         )
-    ]
-    beginnings = marks(found, axis)
-    for kind in KINDS:
-        rows = beginnings.filter(pl.col("kind") == kind)
+    )
+    return bars
+
+
+def _marks(marks: pl.DataFrame, axis: TimeAxis, y: dict[str, Any]) -> list[alt.Chart]:
+    layers = []
+    for sign, shape in _SHAPES.items():
+        rows = marks.filter(pl.col("sign") == sign)
         if rows.is_empty():
             continue
+        is_bad = sign == BAD_END
+        values = rows.with_columns(_words("time").alias("moment")).to_dicts()
         layers.append(
-            alt.Chart(_data(rows.with_columns(_time("time").alias("moment"))))
+            alt.Chart(alt.InlineData(values=values))
             .mark_point(
-                shape=_SHAPES[kind],
-                size=42,
-                filled=True,
-                fill=_FILLS[kind],
-                stroke=INK,
-                strokeWidth=1,
+                shape=shape,
+                size=30 if is_bad else 42,
+                # An ECU that failed boots again a moment later: both have to be seen.
+                yOffset=-5 if is_bad else 1,
+                filled=not is_bad,
+                fill=INK if sign == BOOT else "transparent" if is_bad else "white",
+                stroke=_BAD if is_bad else INK,
+                strokeWidth=2.2 if is_bad else 1,
                 opacity=1,
             )
             .encode(
@@ -211,53 +246,24 @@ def lanes_panel(
                 y=alt.Y("lane:N", **y),
                 tooltip=[
                     alt.Tooltip("moment:N", title="Time"),
-                    alt.Tooltip("kind:N", title="Began with"),
-                    alt.Tooltip("lifecycles:Q", title="Lifecycles", format=",d"),
+                    alt.Tooltip("sign:N", title="What"),
+                    alt.Tooltip("lifecycles:Q", title="How many", format=",d"),
                 ],
             )
         )
-    if labels:
-        layers.append(
-            alt.Chart(_data(_labels(found)))
-            .mark_text(align="left", dx=8, fontSize=12, color=INK)
-            .encode(x=alt.value(width), y=alt.Y("lane:N", **y), text="label:N")
-        )
-    heading = alt.TitleParams(text=title, anchor="start", frame="group", fontSize=13, offset=6)
-    return alt.LayerChart(layer=layers, width=width, height=found.height, title=heading)
-
-
-def signs(found: Lanes) -> str:
-    """What the signs of a panel mean: `▲ boot, ○ resume`."""
-    there = set(found.bars["kind"])
-    return ", ".join(text for kind, text in KINDS.items() if kind in there)
-
-
-def _labels(found: Lanes) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "lane": found.ecus["lane"],
-            "label": [_label(row) for row in found.ecus.iter_rows(named=True)],
-        }
-    )
+    return layers
 
 
 def _label(row: dict[str, Any]) -> str:
-    parts = [
-        f"{row[f'{kind}s']:,} {word}"
-        + ("" if row[f"{kind}s"] == 1 or kind == "clock_change" else "s")
-        for kind, word in (("boot", "boot"), ("resume", "resume"), ("clock_change", "clock set"))
-        if row[f"{kind}s"]
-    ]
+    failed = f" ({row['bad_ends']:,} ×)" if row["bad_ends"] else ""
+    parts = [counted(row["boots"], "boot") + failed]
+    if row["resumes"]:
+        parts.append(counted(row["resumes"], "resume"))
     if row["shortest"] is not None:
         parts.append(f"shortest {duration(row['shortest'])}")
     return " · ".join(parts)
 
 
-def _time(column: str) -> pl.Expr:
+def _words(column: str) -> pl.Expr:
     moment = pl.from_epoch(pl.col(column), "ms")
     return moment.dt.strftime("%Y-%m-%d %H:%M:%S UTC").alias(column)
-
-
-def _data(rows: pl.DataFrame) -> alt.InlineData:
-    values: list[dict[str, Any]] = rows.to_dicts()
-    return alt.InlineData(values=values)

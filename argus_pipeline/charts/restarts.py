@@ -1,4 +1,4 @@
-"""When each ECU started, went on after a suspend, or had its clock set."""
+"""When each ECU started, went on after a suspend, or was stopped by a failure."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ TITLE: Final = "Restarts of the ECUs"
 MAX_ECUS: Final = 24
 
 # Room for the counts behind the lanes.
-_COUNTS_WIDTH: Final = 230
+_COUNTS_WIDTH: Final = 260
 _SHORTEST_BIN_MS: Final = 1_000
 
 
 def restarts(statistics: BatchStatistics, context: ChartContext | None = None) -> alt.VConcatChart:
-    """A lane for each ECU with its lifecycles, from the frame `lifecycles`.
+    """A lane for each ECU with its lifecycles, from the frames `boots` and `lifecycles`.
 
     Args:
         statistics: of the batch.
         context: what the lines under the title say of the batch.
     """
     subtitle = [context.line()] if context else []
-    found = lanes(statistics.lifecycles)
+    found = lanes(statistics.boots, statistics.lifecycles)
     if found.ecus.is_empty():
         facts = _unplaced(found) or "no recording says when an ECU started"
-        panel = nothing_to_show("no lifecycles that a clock can place", WIDTH, 200)
+        panel = nothing_to_show("no boots that a clock can place", WIDTH, 200)
         return styled(alt.vconcat(panel), TITLE, [*subtitle, facts], f"{TITLE}: {facts}")
     largest = found.largest(MAX_ECUS)
     first, last = _span(statistics.timeline, found)
@@ -40,7 +40,7 @@ def restarts(statistics: BatchStatistics, context: ChartContext | None = None) -
     panel = lanes_panel(
         largest,
         axis,
-        title=f"Grey: running, a shade for each lifecycle; {signs(largest)}",
+        title=f"Grey: running, a shade for each boot; {signs(largest)}",
         width=WIDTH - _COUNTS_WIDTH,
         labels=True,
     )
@@ -64,7 +64,7 @@ def _facts(found: Lanes, largest: Lanes) -> str:
         ecus = f"the {largest.ecus.height} that started most often of {ecus}"
     parts = [
         f"{counted(int(found.ecus['boots'].sum()), 'boot')} of {ecus}",
-        "shortest: the shortest time from a boot to the last message before the next one",
+        "shortest: from a boot to the last message before the next one",
         _unplaced(found),
     ]
     return "; ".join(filter(None, parts))
@@ -73,4 +73,4 @@ def _facts(found: Lanes, largest: Lanes) -> str:
 def _unplaced(found: Lanes) -> str:
     if not found.unplaced:
         return ""
-    return f"{counted(found.unplaced, 'lifecycle')} without a clock that was set not shown"
+    return f"{counted(found.unplaced, 'boot')} without a clock that was set not shown"

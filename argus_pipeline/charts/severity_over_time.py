@@ -13,7 +13,14 @@ import altair as alt
 import polars as pl
 
 from argus_pipeline.charts.context import ChartContext
-from argus_pipeline.charts.lifecycle_lanes import Lanes, lanes, lanes_panel, marks, signs
+from argus_pipeline.charts.lifecycle_lanes import (
+    BOOT,
+    Lanes,
+    lanes,
+    lanes_panel,
+    signs,
+    thinned,
+)
 from argus_pipeline.charts.style import (
     LABELS,
     QUIET,
@@ -60,7 +67,7 @@ def severity_over_time(
     width = _bin_seconds(bars)
     first, last = int(bars["start"].min()), int(bars["end"].max())  # type: ignore[arg-type]
     axis = time_axis(first, last, width * 1000)
-    running = lanes(statistics.lifecycles)
+    running = lanes(statistics.boots, statistics.lifecycles)
     boots = _boot_moments(running, axis)
     present = statistics.timeline["severity"].cast(pl.String).unique().to_list()
     panels: list[alt.LayerChart] = []
@@ -177,7 +184,7 @@ def _panel(
 
 def _boot_moments(running: Lanes, axis: TimeAxis) -> pl.DataFrame:
     """The boots that are drawn as lines, none where there are too many: time (ms)."""
-    found = marks(running, axis).filter(pl.col("kind") == "boot").select("time").unique()
+    found = thinned(running, axis).filter(pl.col("sign") == BOOT).select("time").unique()
     return found.sort("time") if found.height <= _MAX_BOOT_LINES else found.clear()
 
 
@@ -192,8 +199,8 @@ def _boot_lines(boots: pl.DataFrame, axis: TimeAxis) -> alt.Chart:
 
 def _lifecycles(running: Lanes, axis: TimeAxis, *, has_lines: bool) -> alt.LayerChart:
     shown = running.largest(_MAX_LANES)
-    title = f"Lifecycles of the ECUs ({signs(shown)}"
-    title += "; dashed above: boots)" if has_lines else ")"
+    title = f"Lifecycles of the ECUs; {signs(shown)}"
+    title += "; dashed above: boots" if has_lines else ""
     if hidden := running.ecus.height - shown.ecus.height:
         title += f"; {counted(hidden, 'more ECU')} not shown"
     return lanes_panel(shown, axis, title=title)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-import polars as pl
-
 from argus_pipeline.charts.codes_by_ecu import codes_by_ecu
 from argus_pipeline.charts.context import ChartContext
 from argus_pipeline.charts.rendering import RenderedChart, render
 from argus_pipeline.charts.restarts import restarts
 from argus_pipeline.charts.severity_over_time import severity_over_time
+from argus_pipeline.charts.signals_around_events import signals_around_events
 from argus_pipeline.charts.top_codes import top_codes
 from argus_pipeline.statistics import BatchStatistics
 from argus_pipeline.storage import keys
@@ -21,6 +20,7 @@ CHARTS: Final = {
     "severity_over_time": severity_over_time,
     "top_codes": top_codes,
     "codes_by_ecu": codes_by_ecu,
+    "signals_around_events": signals_around_events,
     "restarts": restarts,
 }
 """A batch's charts by name, in the order in which people look at them."""
@@ -47,14 +47,15 @@ def charts_that_matter(statistics: BatchStatistics) -> tuple[str, ...]:
     """The charts that say something of this batch, for a reader who has no time for the others.
 
     Severities over time always; codes where there are any, by ECU where several reported them;
-    restarts where an ECU started or went on in the midst of the recordings.
+    signals around events where one left its usual range; restarts where an ECU booted again.
     """
-    restarted = statistics.lifecycles.group_by("recording", "ecu").len().filter(pl.col("len") > 1)
+    boots = statistics.boots["ecu"].value_counts()["count"]
     says_something = {
         "severity_over_time": True,
         "top_codes": not statistics.codes.is_empty(),
         "codes_by_ecu": statistics.codes_by_ecu["ecu"].n_unique() > 1,
-        "restarts": not restarted.is_empty(),
+        "signals_around_events": not statistics.event_signals.is_empty(),
+        "restarts": bool((boots > 1).any()),
     }
     return tuple(name for name in CHARTS if says_something[name])
 

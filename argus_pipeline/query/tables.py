@@ -48,6 +48,12 @@ _STATISTICS: Final = {
     "exposures": "hours of operation of a batch under a firmware",
     "fault_counts": "a fault of a batch by firmware and ECU: messages, lifecycles",
     "update": "the update that a batch shows: from, to, when, and what tells it",
+    "event_signals": "a signal that left its usual range near the events of a fault",
+    "event_curves": "a second of a signal around the newest event of a fault",
+    "boots": "a boot of an ECU: when, which software, why it started, how it ended",
+    "rates": "messages per hour of operation and per boot, by severity, ECU, source and code",
+    "bursts": "a stretch of time with many more bad messages than usual",
+    "gaps": "a silence of all recordings longer than a minute",
     "losses": "a sender whose messages are missing, the top 1,000 of a batch",
 }
 _FLEET: Final = {

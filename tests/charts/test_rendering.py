@@ -32,7 +32,10 @@ from argus_pipeline.statistics.severity import NONE, SEVERITIES
 
 HOSTILE = "</script><script>alert(1)</script><!--\u2028\x00\x1b[31m\u202e&\"'"
 KINDS = ("boot", "resume", "clock_change")
-NOTHING = "no events with a severity|no fault codes found|no lifecycles that a clock can place"
+NOTHING = (
+    "no events with a severity|no fault codes found|no boots that a clock can place"
+    "|no signal was recorded"
+)
 CONTEXT = ChartContext("batch-1", "LFV3A23C0K3000001", "J7", "v2.3.1")
 CHARTS = pytest.mark.parametrize("chart", OF_A_BATCH.values(), ids=OF_A_BATCH)
 Chart = Callable[[BatchStatistics, ChartContext], Any]
