@@ -4,6 +4,7 @@ from typing import Final
 
 from dagster import (
     AssetExecutionContext,
+    AutomationCondition,
     Backoff,
     DynamicPartitionsDefinition,
     Failure,
@@ -32,6 +33,16 @@ batches = DynamicPartitionsDefinition(name=PARTITIONS_NAME)
 RETRIES: Final = RetryPolicy(
     max_retries=6, delay=2, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS
 )
+
+
+def after_updates() -> AutomationCondition:
+    """For what is made of all partitions of what it depends on: once after any of them changed.
+
+    A change is remembered until a run was requested for it, so one that comes while a run is going
+    on makes another run after that. (`.since_last_handled()` would forget it when the run ends.)
+    """
+    updated = AutomationCondition.any_deps_updated()
+    return updated.since(AutomationCondition.newly_requested()) & ~AutomationCondition.in_progress()
 
 
 def read_manifest(
