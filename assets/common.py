@@ -39,10 +39,12 @@ def after_updates() -> AutomationCondition:
     """For what is made of all partitions of what it depends on: once after any of them changed.
 
     A change is remembered until a run was requested for it, so one that comes while a run is going
-    on makes another run after that. (`.since_last_handled()` would forget it when the run ends.)
+    on makes another run after that. `.since_last_handled()` would forget it when the run ends, and
+    `.since(newly_requested)` what comes in the tick that sees the request.
     """
     updated = AutomationCondition.any_deps_updated()
-    return updated.since(AutomationCondition.newly_requested()) & ~AutomationCondition.in_progress()
+    requested = AutomationCondition.newly_requested() & ~updated
+    return updated.since(requested) & ~AutomationCondition.in_progress()
 
 
 def read_manifest(
