@@ -22,7 +22,7 @@ from argus_pipeline.fleet.rules import read_rules
 from argus_pipeline.fleet.verdict import Verdict
 from argus_pipeline.statistics.storage import to_parquet
 from argus_pipeline.storage import keys
-from assets.common import OWNERS, RETRIES, after_updates, column_schema, inline_table
+from assets.common import OWNERS, RETRIES, after_upstream, column_schema, inline_table
 from assets.firmware_comparison import firmware_comparison
 from resources.database import DatabaseResource
 from resources.object_store import ObjectStoreResource
@@ -35,7 +35,7 @@ from resources.object_store import ObjectStoreResource
     owners=OWNERS,
     code_version="1",
     retry_policy=RETRIES,
-    automation_condition=after_updates(),
+    automation_condition=after_upstream(),
     check_specs=[
         AssetCheckSpec(
             "campaigns_may_go_on",

@@ -35,8 +35,8 @@ RETRIES: Final = RetryPolicy(
 )
 
 
-def after_updates() -> AutomationCondition:
-    """For what is made of all partitions of what it depends on: once after any of them changed.
+def after_any_batch() -> AutomationCondition:
+    """For what is made of all batches: once after any of them changed.
 
     A change is remembered until a run was requested for it, so one that comes while a run is going
     on makes another run after that. `.since_last_handled()` would forget it when the run ends, and
@@ -45,6 +45,12 @@ def after_updates() -> AutomationCondition:
     updated = AutomationCondition.any_deps_updated()
     requested = AutomationCondition.newly_requested() & ~updated
     return updated.since(requested) & ~AutomationCondition.in_progress()
+
+
+def after_upstream() -> AutomationCondition:
+    """For what follows from that: in the same run, or as soon as an own run has ended."""
+    updated = AutomationCondition.any_deps_updated()
+    return updated.since(AutomationCondition.newly_requested()) & ~AutomationCondition.in_progress()
 
 
 def read_manifest(
