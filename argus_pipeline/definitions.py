@@ -14,9 +14,12 @@ warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 from assets import (  # noqa: E402
     batch_statistics,
+    campaign_health,
     campaign_pages,
     charts,
     diagnosis,
+    firmware_comparison,
+    fleet_statistics,
     knowledge_base,
     parsed_csv,
     raw_batch,
@@ -46,7 +49,8 @@ defs = dg.Definitions(
     assets=dg.load_assets_from_modules(
         [
             *(raw_batch, parsed_csv, batch_statistics, charts, diagnosis, report),
-            *(knowledge_base, campaign_pages),
+            *(fleet_statistics, firmware_comparison, campaign_health, campaign_pages),
+            knowledge_base,
         ]
     ),
     jobs=[uploads.batch_job, knowledge_base.knowledge_job],

@@ -15,6 +15,7 @@ from polars import DataFrame, col
 
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import replace_event_counts
+from argus_pipeline.fleet.changes import announce
 from argus_pipeline.recordings.finished import read_results
 from argus_pipeline.statistics import (
     check_totals,
@@ -76,6 +77,7 @@ def batch_statistics(
             f"The statistics do not add up: {'; '.join(differences)}", allow_retries=False
         )
     written = write_statistics(store, manifest.batch, statistics)
+    announce(store, manifest.batch)
     with session(database.engine()) as opened:
         replace_event_counts(opened, manifest.batch, event_rows(statistics))
     yield MaterializeResult(

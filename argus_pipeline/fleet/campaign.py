@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from argus_pipeline.errors import BadInput
 from argus_pipeline.fleet.cells import SECONDS_AN_HOUR
 from argus_pipeline.fleet.classes import CHANGES
 from argus_pipeline.fleet.expected import Expected, read_expected
@@ -25,7 +27,8 @@ from argus_pipeline.fleet.rollup import list_campaigns, read_campaign
 from argus_pipeline.fleet.rules import CampaignRules, read_campaign_rules
 from argus_pipeline.fleet.sums import Sums
 from argus_pipeline.fleet.verdict import Applied, CampaignNumbers, Verdict, judge
-from argus_pipeline.storage.object_store import ObjectStore
+from argus_pipeline.storage import keys
+from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
 
 _COLUMNS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "campaign": pl.String,
@@ -50,6 +53,8 @@ _COLUMNS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
 }
 CAMPAIGN_HEALTH: Final = pl.Schema(_COLUMNS)
 """docs/fleet.md describes the columns; the last four are JSON."""
+
+_JSON: Final = ("platforms", "sources", "changes", "rules")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ class CampaignHealth:
         """As a row of `CAMPAIGN_HEALTH`."""
         content = self.to_dict()
         columns = {name: content[name] for name in CAMPAIGN_HEALTH}
-        for name in ("platforms", "sources", "changes", "rules"):
+        for name in _JSON:
             columns[name] = json.dumps(columns[name], ensure_ascii=False)
         return columns
 
@@ -210,6 +215,30 @@ def campaign_health(
 def health_frame(found: Sequence[CampaignHealth]) -> pl.DataFrame:
     """`campaign_health` as a table, one row a campaign."""
     return pl.DataFrame([one.to_row() for one in found], schema=CAMPAIGN_HEALTH).sort("campaign")
+
+
+def read_health(store: ObjectStore) -> Sequence[dict[str, Any]]:
+    """The campaigns as they were found last, each as a row of `CAMPAIGN_HEALTH` without JSON in it.
+
+    Raises:
+        BadInput: the table is of another version.
+    """
+    key = keys.fleet("campaign_health")
+    try:
+        frame = pl.read_parquet(io.BytesIO(store.get(key)))
+    except ObjectMissing:
+        return []
+    if frame.schema != CAMPAIGN_HEALTH:
+        raise BadInput(
+            f"has the columns {', '.join(frame.columns)}",
+            where=store.uri(key),
+            expected=", ".join(CAMPAIGN_HEALTH),
+            hint="Materialize campaign_health again",
+        )
+    return [
+        {name: json.loads(value) if name in _JSON else value for name, value in row.items()}
+        for row in frame.iter_rows(named=True)
+    ]
 
 
 def _sources(vehicles: pl.DataFrame, expected: Expected | None) -> tuple[Source, ...]:

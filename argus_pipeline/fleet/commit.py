@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
 
-_THREADS = 16
+_THREADS = 8
 _REMOVED = "removed"
 
 

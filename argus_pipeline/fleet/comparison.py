@@ -6,6 +6,7 @@ are, and not on how many batches or vehicles.
 
 from __future__ import annotations
 
+import io
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import stats
 
+from argus_pipeline.errors import BadInput
 from argus_pipeline.fleet.cells import SECONDS_AN_HOUR
 from argus_pipeline.fleet.classes import Finding, classify
 from argus_pipeline.fleet.pairs import firmware_pairs
@@ -26,6 +28,8 @@ from argus_pipeline.fleet.rate_ratio import (
 from argus_pipeline.fleet.rules import CLASSES, ComparisonRules
 from argus_pipeline.fleet.sums import THOUSANDTHS, Sums
 from argus_pipeline.statistics.severity import SEVERITY
+from argus_pipeline.storage import keys
+from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
 
 WITHIN: Final = "within vehicles"
 BETWEEN: Final = "between vehicles"
@@ -96,6 +100,27 @@ def compare_firmware(sums: Sums, rules: ComparisonRules) -> pl.DataFrame:
         pl.Series("compared", np.where(within, WITHIN, BETWEEN)),
     ).with_columns(pl.when(pl.lit(tested)).then("p").alias("p"))
     return _fit(_with_rates(found).with_columns(_classes(found, rules)), sums)
+
+
+def read_comparison(store: ObjectStore) -> pl.DataFrame:
+    """What was compared last; no rows before the first time.
+
+    Raises:
+        BadInput: it is of another version.
+    """
+    key = keys.fleet("firmware_comparison")
+    try:
+        found = pl.read_parquet(io.BytesIO(store.get(key)))
+    except ObjectMissing:
+        return pl.DataFrame(schema=COMPARISON)
+    if found.schema != COMPARISON:
+        raise BadInput(
+            f"has the columns {', '.join(found.columns)}",
+            where=store.uri(key),
+            expected=", ".join(COMPARISON),
+            hint="Materialize firmware_comparison again",
+        )
+    return found
 
 
 def fleet_moments(

@@ -33,7 +33,7 @@ from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
 
 BATCHES_A_COMMIT: Final = 200
-_THREADS: Final = 16
+_THREADS: Final = 8
 
 # What the sums are taken from again when they are lost or of an older version.
 _STATE: Final = ("vehicles/", "campaigns/", "batches/")
