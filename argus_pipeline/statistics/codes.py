@@ -1,8 +1,9 @@
 """Fault codes in texts: which patterns count as one, and where they may stand.
 
-A code counts when it stands by itself: at the start of the text or after a blank, quote, bracket
-or one of `= : , ; | / # + < >`, and before a word boundary. So `DTC P0A80-1F` holds `P0A80` (the
-failure type byte after the dash is left off), and `v1.B0000`, `a-E123-4` or `xC0035` hold none.
+A code counts when it stands by itself: at the start of the text or after a blank, quote, bracket,
+one of `= : , ; | / # + < >` or a Chinese character or mark, and before what is no Latin letter or
+digit. So `DTC P0A80-1F` holds `P0A80` (the failure type byte after the dash is left off), as does
+`故障码P0A80电池`, and `v1.B0000`, `a-E123-4` or `xC0035` hold none.
 Upper and lower case differ, since maker's and OBD codes are written in capitals everywhere.
 
 The regular expressions run in time linear in the text (Rust's `regex` has no backtracking).
@@ -42,22 +43,26 @@ CODE_PATTERNS: Final = (
         "UDS",
         "0[xX][0-9A-Fa-f]{4}(?:[0-9A-Fa-f]{2})?",
         "ISO 14229-1: a DTC has three bytes, and often two are printed",
-        after="(?:dtc|(?:fault|trouble|error)[ _-]?code|fehlercode)s?",
+        after="(?:dtc|(?:fault|trouble|error)[ _-]?code|fehlercode)s?|故障码|错误码|诊断码",
     ),
 )
 
-_BEFORE = r"""(?:^|[\s"'`(\[{<>=:,;|/#+])"""
+_BEFORE = r"""(?:^|[\s"'`(\[{<>=:,;|/#+\p{Han}：，；、（【“])"""
 # What may stand between the word and the code that needs it: `DTC: 0x12`, `dtc=[0x12`.
-_BETWEEN = r"""[\s:=#"'(\[]{1,3}"""
+_BETWEEN = r"""[\s:=#"'(\[：（]{1,3}"""
+
+_END = r"(?-u:\b)"
 
 
 def code_regex(patterns: Sequence[CodePattern] = CODE_PATTERNS) -> str:
     """The expression that matches a code with what has to stand before it.
 
-    `\\b` at the end: the code must not go on as a word.
+    The boundary at the end is one of ASCII words: a Chinese character may follow, a letter not.
     """
     alternatives = [
-        rf"\b(?i:{p.after}){_BETWEEN}(?:{p.regex})\b" if p.after else rf"{_BEFORE}(?:{p.regex})\b"
+        rf"(?:\b|\p{{Han}})(?i:{p.after}){_BETWEEN}(?:{p.regex}){_END}"
+        if p.after
+        else rf"{_BEFORE}(?:{p.regex}){_END}"
         for p in patterns
     ]
     return "|".join(alternatives)

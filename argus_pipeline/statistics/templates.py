@@ -23,21 +23,39 @@ _CODES = "|".join(f"(?:{p.regex})" for p in CODE_PATTERNS if p.after is None)
 _MASKS: Final = (
     # RFC 9562 UUID
     (r"(?i)\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", "<id>"),
-    # ISO 8601 date and time, or either alone
+    # RFC 3986 URL
+    (r"""\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"'<>)\]]+""", "<url>"),
+    # Ethernet address
+    (r"(?i)\b(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b", "<hex>"),
+    # ISO 8601 date and time, or either alone; a date as German has it
     (
         r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?\b",
         "<time>",
     ),
+    (r"\b\d{1,2}\.\d{1,2}\.\d{4}\b", "<time>"),
     (r"\b\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?\b", "<time>"),
     # an absolute path of two levels or more
     (r"""(^|[\s"'=:(\[])(?:/[\w.@+-]+){2,}/?""", "${1}<path>"),
-    (rf"\b(?:{_CODES})\b", "<code>"),
+    # between letters of other scripts as well, which are no parts of a code
+    (rf"(?-u:\b)(?:{_CODES})(?-u:\b)", "<code>"),
+    # what stands in quotation marks is a name; in single ones if it is one word
+    (r"""(^|[\s=:,(\[])"[^"<>]{1,80}\"""", '${1}"<text>"'),
+    (r"[“„][^“”„<>]{1,80}[“”]", "“<text>”"),
+    (r"「[^「」<>]{1,80}」", "「<text>」"),
+    (r"(^|[\s=:(\[])'[^'\s<>]{1,80}'", "${1}'<text>'"),
     (r"(?i)\b0x[0-9a-f]+\b", "<hex>"),
+    # bytes one by one, as DLT writes raw data and as people write dumps
+    (r"(?i)\b[0-9a-f]{2}(?:'[0-9a-f]{2})+\b", "<hex>"),
+    (r"(?i)\b[0-9a-f]{2}(?: [0-9a-f]{2}){3,}\b", "<hex>"),
     # bare hexadecimal ids: at least eight digits with both kinds of characters among them
-    (r"(?i)\b(?:[a-f]+\d|\d+[a-f])[0-9a-f]{6,}\b", "<hex>"),
+    (r"(?i)\b(?:(?:[a-f]+\d|\d+[a-f])[0-9a-f]{6,}|\d{6,}[a-f]+|[a-f]+\d{6,})\b", "<hex>"),
+    # letters and digits by turns: serial numbers, vehicle ids, parts of hashes
+    (r"\b(?:[0-9]+[A-Za-z]+[0-9]|[A-Za-z]+[0-9]+[A-Za-z])[0-9A-Za-z]*\b", "<id>"),
     # version numbers and addresses: three or more numbers with dots
     (r"\bv?\d+(?:\.\d+){2,}\b", "<version>"),
-    (r"[-+]?\d+(?:[.,]\d+)*", "<n>"),
+    (r"[-+]?\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?", "<n>"),
+    (r"<n>(?:\s?[,;/]\s?<n>)+", "<n>"),
+    (r"=(?:true|false)\b", "=<flag>"),
 )
 
 
