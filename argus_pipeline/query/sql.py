@@ -21,6 +21,8 @@ def tables_named(connection: DuckDBPyConnection, sql: str) -> list[tuple[str, st
     Raises:
         BadInput: it cannot be read, is more than one statement, or does more than read.
     """
+    # Where it cannot be read, this says at which place.
+    connection.extract_statements(sql)
     [(text,)] = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()
     tree: dict[str, Any] = json.loads(text)
     if tree.get("error"):

@@ -20,7 +20,7 @@ FLEET: Final = "fleet"
 STATISTICS: Final = "statistics"
 PARSED: Final = "parsed"
 
-SEARCH_PATH: Final = (FLEET, ARGUS, STATISTICS, PARSED)
+SEARCH_PATH: Final = (ARGUS, STATISTICS, FLEET, PARSED)
 """Schemas in the order in which a bare name is looked for."""
 
 _POSTGRES: Final = {
