@@ -159,7 +159,11 @@ def test_a_batch_that_comes_right_after_a_request_makes_another_run(pipeline) ->
     assert names == FLEET
     # It comes before the tick that sees the request, and the run that was requested may miss it.
     report(pipeline, "b2")
-    assert requested(pipeline, cursor)[0] == FLEET
+    names, cursor = requested(pipeline, cursor)
+    assert names == ["fleet_statistics"]
+    # What follows comes after it, whether in this run or in one of its own.
+    assert materialize(pipeline, "fleet_statistics").success
+    assert requested(pipeline, cursor)[0] == ["firmware_comparison", "campaign_health"]
 
 
 def test_a_batch_that_comes_during_a_run_waits_for_its_end(pipeline) -> None:
