@@ -23,6 +23,7 @@ from argus_pipeline.statistics import (
     recording_tables,
     write_statistics,
 )
+from argus_pipeline.statistics.code_patterns import code_patterns
 from argus_pipeline.statistics.event_rows import event_rows
 from assets.common import OWNERS, RETRIES, batches, column_schema, inline_table, read_manifest
 from assets.parsed_csv import parsed_csv
@@ -60,6 +61,7 @@ def batch_statistics(
         tables,
         results,
         storage_options=store.storage_options(),
+        patterns=code_patterns(),
         firmware=manifest.firmware,
         firmware_from=manifest.firmware_from,
     )

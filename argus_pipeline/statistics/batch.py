@@ -16,7 +16,7 @@ from polars import selectors
 from argus_pipeline.recordings.result import RecordingResult
 from argus_pipeline.statistics import faults, schemas, signals
 from argus_pipeline.statistics.boots import read_boots, with_firmware
-from argus_pipeline.statistics.codes import CODE_PATTERNS, CodePattern
+from argus_pipeline.statistics.codes import CODE_PATTERNS, CodePattern, code_positions
 from argus_pipeline.statistics.event_signals import event_curves, event_signals
 from argus_pipeline.statistics.events import SCHEMA, events
 from argus_pipeline.statistics.exposures import exposures, operation_spans, total_hours
@@ -40,8 +40,6 @@ from argus_pipeline.statistics.timing import bursts, gaps
 from argus_pipeline.statistics.update_evidence import update_of
 
 MAX_CRITICAL_EVENTS: Final = 1_000
-MAX_TEXT_CHARACTERS: Final = 1_000
-
 _BEFORE_ALL_TIMES: Final = -(2**63) + 1
 
 
@@ -134,7 +132,7 @@ def compute_statistics(
         measured = [signals.signals(group, seconds) for group, seconds in by_second]
         restarted = restarts(groups, boots, critical, ecus.losses)
     coded = found.filter(pl.col("code").is_not_null())
-    codes = faults.codes(found)
+    codes = faults.codes(found, patterns)
     hours = exposures(spans, boots)
     moments = faults.critical_moments(critical)
     near = event_signals(moments, by_second)
@@ -220,10 +218,13 @@ def _critical(messages: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _critical_events(critical: pl.DataFrame, patterns: Sequence[CodePattern]) -> pl.DataFrame:
-    return critical.with_columns(
+    named = critical.with_columns(
         code=faults.all_codes(patterns).list.first(),
-        template=template(pl.col("text")),
-        text=shortened(pl.col("text"), MAX_TEXT_CHARACTERS),
+        template=template(pl.col("text"), patterns),
+    )
+    return named.with_columns(
+        code_positions(named, patterns),
+        text=shortened(pl.col("text"), faults.MAX_TEXT_CHARACTERS),
     )
 
 

@@ -1,9 +1,10 @@
 """Hours of operation by firmware: what counts of faults are set against.
 
 A vehicle operates while any of its ECUs does: the hours are the length of the union of lifecycles,
-over ECUs and recordings. Where an ECU of a recording has no clocked lifecycle (no uptime, `.rec`,
-formats of others), the spans of its event times stand in, cut where nothing came for longer than
-`SILENCE` and at the moments of an update.
+over ECUs and recordings, each from its first message on. (What an ECU did before it was recorded
+says nothing, however long it ran: faults of that time are in no table.) Where an ECU of a recording
+has no clocked lifecycle (no uptime, `.rec`, formats of others), the spans of its event times stand
+in, cut where nothing came for longer than `SILENCE` and at the moments of an update.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def operation_spans(
         marks: moments (ns since 1970) at which spans of event times are cut.
     """
     clocked = boots.filter("clocked").select(
-        "firmware", start=pl.col("since").cast(pl.Int64), end=pl.col("until").cast(pl.Int64)
+        "firmware", start=pl.col("heard").cast(pl.Int64), end=pl.col("until").cast(pl.Int64)
     )
     return pl.concat(
         [clocked, *_of_unclocked(groups, boots), *_of_other_formats(groups, update, marks)]
@@ -138,7 +139,6 @@ def _of_other_formats(
                 firmware=pl.col("segment").replace_strict(firmware, return_dtype=pl.String)
             ),
             "recording",
-            "segment",
         )
 
 
@@ -158,12 +158,13 @@ def _binned(messages: pl.LazyFrame, *by: str) -> pl.DataFrame:
 
 
 def _spans(binned: pl.DataFrame, *by: str) -> pl.DataFrame:
-    """Bins put together where no longer silence than `SILENCE` lies between them."""
+    """Bins put together where the firmware is one and no silence longer than `SILENCE` is."""
     limit = SILENCE // timedelta(microseconds=1) * 1_000
     silence = pl.col("start") - pl.col("end").cum_max().shift().over(*by)
+    changed = pl.col("firmware").ne_missing(pl.col("firmware").shift().over(*by))
     return (
         binned.sort(*by, "start")
-        .with_columns(span=(silence.is_null() | (silence > limit)).cum_sum())
+        .with_columns(span=(silence.is_null() | (silence > limit) | changed).cum_sum())
         .group_by("span", maintain_order=True)
         .agg(pl.col("firmware").first(), pl.col("start").min(), pl.col("end").max())
         .select(pl.col(name).cast(kind) for name, kind in _SPAN.items())

@@ -18,13 +18,15 @@ severities        messages by severity. Their sum is `totals.messages`.
 sources           messages by ecu, application, context and severity; the same sum.
 codes             one row a fault code. `severity`: the worst; `ecu`: the one with the most
                   messages, of `ecus` that reported it; `recording`, `table`, `offset`: the first
-                  message with it, by time, then by place.
+                  message with it, by time, then by place; `position`: the character of its text at
+                  which the code begins, from 0, null where it stands in a field of its own.
 codes_by_ecu      messages by fault code, ecu and severity.
 minutes           messages by minute and severity. The sum and `totals.unplaced` are all messages.
 timeline          messages by time bin [start, end) and severity, at most 120 bins, without the
                   messages of unset clocks and those that a jump of the clock put far away.
 critical_events   the newest 1,000 fatal and error events, oldest first. `code`: the first in the
-                  text, or the field's; `template`: the text with its variable parts masked.
+                  text, or the field's; `position`: where it begins in the text; `template`: the
+                  text with its variable parts masked.
 critical_templates  the 1,000 most frequent templates of fatal and error events. `recording`,
                   `table`, `offset`: the first message of it, by time, then by place.
 signals           numeric and boolean fields of `.rec` tables. `messages`: rows of the table;
@@ -129,6 +131,7 @@ _COLUMNS: Final[dict[str, dict[str, pl.DataType | type[pl.DataType]]]] = {
         "recording": pl.String,
         "table": pl.String,
         "offset": pl.UInt64,
+        "position": pl.UInt32,
     },
     "codes_by_ecu": {
         "code": pl.String,
@@ -148,6 +151,7 @@ _COLUMNS: Final[dict[str, dict[str, pl.DataType | type[pl.DataType]]]] = {
         "context": pl.String,
         "severity": SEVERITY,
         "code": pl.String,
+        "position": pl.UInt32,
         "template": pl.String,
         "text": pl.String,
     },

@@ -7,17 +7,17 @@ template again changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
 
-from argus_pipeline.statistics.codes import CODE_PATTERNS
+from argus_pipeline.statistics.codes import CODE_PATTERNS, CodePattern
 
 MAX_CHARACTERS: Final = 400
 """Longer templates are cut, with `…` at the end."""
 
-_CODES = "|".join(f"(?:{p.regex})" for p in CODE_PATTERNS if p.after is None)
-
+_CODE: Final = "code"
 # In this order: what is special first, plain numbers last. Every replacement is free of digits
 # and starts and ends with a character that none of the expressions takes for a part of a word.
 _MASKS: Final = (
@@ -36,8 +36,7 @@ _MASKS: Final = (
     (r"\b\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?\b", "<time>"),
     # an absolute path of two levels or more
     (r"""(^|[\s"'=:(\[])(?:/[\w.@+-]+){2,}/?""", "${1}<path>"),
-    # between letters of other scripts as well, which are no parts of a code
-    (rf"(?-u:\b)(?:{_CODES})(?-u:\b)", "<code>"),
+    (_CODE, "<code>"),
     # what stands in quotation marks is a name; in single ones if it is one word
     (r"""(^|[\s=:,(\[])"[^"<>]{1,80}\"""", '${1}"<text>"'),
     (r"[“„][^“”„<>]{1,80}[“”]", "“<text>”"),
@@ -59,11 +58,16 @@ _MASKS: Final = (
 )
 
 
-def template(text: pl.Expr) -> pl.Expr:
+def template(text: pl.Expr, patterns: Sequence[CodePattern] = CODE_PATTERNS) -> pl.Expr:
     """The template of each text: variable parts masked, white space evened out, cut in length."""
+    codes = "|".join(f"(?:{p.regex})" for p in patterns if p.after is None)
     masked = text.str.slice(0, 4 * MAX_CHARACTERS)
     for regex, replacement in _MASKS:
-        masked = masked.str.replace_all(regex, replacement)
+        if regex is not _CODE:
+            masked = masked.str.replace_all(regex, replacement)
+        elif codes:
+            # Also between letters of other scripts, which are no parts of a code.
+            masked = masked.str.replace_all(rf"(?-u:\b)(?:{codes})(?-u:\b)", replacement)
     return shortened(masked.str.replace_all(r"\s+", " ").str.strip_chars(" "), MAX_CHARACTERS)
 
 

@@ -19,8 +19,9 @@ from argus_pipeline.statistics import (
     compute_statistics,
     schemas,
 )
-from argus_pipeline.statistics.batch import MAX_CRITICAL_EVENTS, MAX_TEXT_CHARACTERS
+from argus_pipeline.statistics.batch import MAX_CRITICAL_EVENTS
 from argus_pipeline.statistics.event_rows import event_rows
+from argus_pipeline.statistics.faults import MAX_TEXT_CHARACTERS
 from argus_pipeline.statistics.severity import SEVERITIES
 from argus_pipeline.statistics.storage import to_parquet
 
@@ -117,6 +118,7 @@ def test_a_code_has_its_worst_severity_its_main_ecu_and_its_first_place(tmp_path
         "recording": "c.rec",
         "table": "vehicle.Fault-0",
         "offset": 4_711,
+        "position": None,
     }
     assert (second_code["code"], second_code["messages"]) == ("P0A80", 1)
     assert statistics.total("coded") == 4

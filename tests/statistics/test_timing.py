@@ -52,6 +52,7 @@ def test_rates_are_per_hour_of_the_vehicle_and_per_boot_of_the_ecu(tmp_path: Pat
         {"ecu": "GW", "start": second(2000), "end": second(3800)},
         {"ecu": "ABS", "start": second(0), "end": second(1800)},
     ]
+    boots = [{**boot, "first_uptime_s": 0.0} for boot in boots]
     rows = [
         {"ecu": "GW", "severity": "error", "text": "E001", "lifecycle": 1, "time": second(n)}
         for n in range(6)
