@@ -8,39 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
-from polars import selectors
 
 from argus_pipeline.recordings.result import RecordingResult
 from argus_pipeline.statistics import faults, schemas, signals
 from argus_pipeline.statistics.boots import read_boots, with_firmware
-from argus_pipeline.statistics.codes import CODE_PATTERNS, CodePattern, code_positions
+from argus_pipeline.statistics.codes import CODE_PATTERNS, CodePattern
+from argus_pipeline.statistics.counting import (
+    all_messages,
+    by_second,
+    by_source,
+    collect,
+    critical_events,
+    sifted,
+)
 from argus_pipeline.statistics.event_signals import event_curves, event_signals
-from argus_pipeline.statistics.events import SCHEMA, events
 from argus_pipeline.statistics.exposures import exposures, operation_spans, total_hours
 from argus_pipeline.statistics.failures import readable
 from argus_pipeline.statistics.firmware import EVER, NEVER, Update
 from argus_pipeline.statistics.lifecycles import lifecycle_statistics
 from argus_pipeline.statistics.rates import rates
 from argus_pipeline.statistics.restarts import restarts
-from argus_pipeline.statistics.segments import marks_of, segment
+from argus_pipeline.statistics.segments import marks_of
 from argus_pipeline.statistics.severity import CRITICAL
 from argus_pipeline.statistics.sources import (
     DLT,
     RecordingTables,
-    TableGroup,
     group_tables,
     name_recordings,
 )
-from argus_pipeline.statistics.templates import shortened, template
-from argus_pipeline.statistics.timeline import CLOCK_SET_FROM, timeline
+from argus_pipeline.statistics.timeline import timeline
 from argus_pipeline.statistics.timing import bursts, gaps
 from argus_pipeline.statistics.update_evidence import update_of
-
-MAX_CRITICAL_EVENTS: Final = 1_000
-_BEFORE_ALL_TIMES: Final = -(2**63) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,31 +112,32 @@ def compute_statistics(
         groups = group_tables(sources, storage_options)
         of_messages = [group for group in groups if group.holds_messages]
         boots = read_boots(groups)
-        of_dlt = [events(group) for group in of_messages if group.format == DLT]
-        update = update_of(groups, _all(of_dlt), boots, firmware, firmware_from)
+        of_dlt = [group for group in of_messages if group.format == DLT]
+        update = update_of(groups, all_messages(of_dlt), boots, firmware, firmware_from)
         boots, marks = with_firmware(boots, update), marks_of(update, boots)
-        messages = _all([_with_segment(group, marks) for group in of_messages])
-        counts = _collect(_counts(messages))
-        seconds = _collect(_seconds(messages))
-        found = _collect(faults.fault_groups(messages, patterns))
-        critical = _collect(_critical(messages))
+        messages = all_messages(of_messages, marks)
+        counts = by_source(messages)
+        seconds = by_second(messages)
+        with sifted(messages, patterns) as bad:
+            found = collect(faults.fault_groups(bad, patterns))
+            critical = critical_events(bad, patterns)
         ecus = lifecycle_statistics(groups)
         spans = operation_spans(groups, boots, update, marks)
     counts, found, critical = (name_recordings(f, groups) for f in (counts, found, critical))
-    critical = schemas.fit("critical_events", _critical_events(critical, patterns))
+    critical = schemas.fit("critical_events", critical)
     with readable():
-        by_second = [
+        measures = [
             (group, signals.by_second(group))
             for group in of_messages
             if signals.signal_columns(group)
         ]
-        measured = [signals.signals(group, seconds) for group, seconds in by_second]
+        measured = [signals.signals(group, each) for group, each in measures]
         restarted = restarts(groups, boots, critical, ecus.losses)
     coded = found.filter(pl.col("code").is_not_null())
     codes = faults.codes(found, patterns)
     hours = exposures(spans, boots)
     moments = faults.critical_moments(critical)
-    near = event_signals(moments, by_second)
+    near = event_signals(moments, measures)
     recordings = _recordings(results, counts)
     return BatchStatistics(
         recordings=recordings,
@@ -152,7 +154,7 @@ def compute_statistics(
         critical_templates=faults.critical_templates(found),
         signals=schemas.fit("signals", _concat("signals", measured)),
         event_signals=near,
-        event_curves=event_curves(near, moments, by_second),
+        event_curves=event_curves(near, moments, measures),
         lifecycles=ecus.lifecycles,
         boots=restarted,
         rates=rates(counts, codes, boots, total_hours(spans)),
@@ -162,69 +164,6 @@ def compute_statistics(
         fault_counts=faults.fault_counts(found, boots, update, marks),
         update=_update(update),
         losses=ecus.losses,
-    )
-
-
-def _collect(frame: pl.LazyFrame) -> pl.DataFrame:
-    # One at a time: together (`collect_all`) they share a scan by keeping all of it in memory.
-    return frame.collect(engine="streaming").cast({selectors.categorical(): pl.String})
-
-
-def _all(frames: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
-    return pl.concat(frames or [pl.LazyFrame(schema={**SCHEMA, "segment": pl.UInt32})])
-
-
-def _with_segment(group: TableGroup, marks: Sequence[int]) -> pl.LazyFrame:
-    """The messages of a group; where none has a lifecycle, with the segment of their time."""
-    if group.format == DLT:
-        return events(group).with_columns(segment=pl.lit(None, pl.UInt32))
-    return events(group).with_columns(segment=segment(pl.col("time"), marks))
-
-
-def _is_critical() -> pl.Expr:
-    return pl.col("severity").is_in(CRITICAL)
-
-
-def _counts(messages: pl.LazyFrame) -> pl.LazyFrame:
-    time = pl.col("time")
-    is_set = time >= CLOCK_SET_FROM
-    return messages.group_by("path", "ecu", "app", "context", "severity").agg(
-        pl.len().alias("messages"),
-        pl.col("event").sum().alias("events"),
-        pl.col("unmapped").sum().alias("unmapped"),
-        time.null_count().alias("unplaced"),
-        (~is_set).sum().alias("clock_not_set"),
-        time.filter(is_set).min().alias("first_set"),
-        time.filter(is_set).max().alias("last_set"),
-        time.min().alias("first"),
-        time.max().alias("last"),
-    )
-
-
-def _seconds(messages: pl.LazyFrame) -> pl.LazyFrame:
-    return (
-        messages.filter(pl.col("time").is_not_null())
-        .group_by(pl.col("time").dt.truncate("1s"), "severity")
-        .agg(pl.len().alias("messages"))
-    )
-
-
-def _critical(messages: pl.LazyFrame) -> pl.LazyFrame:
-    return (
-        messages.filter(_is_critical())
-        .with_columns(pl.col("time").cast(pl.Int64).fill_null(_BEFORE_ALL_TIMES).alias("when"))
-        .top_k(MAX_CRITICAL_EVENTS, by=["when", "path", "table", "offset"])
-    )
-
-
-def _critical_events(critical: pl.DataFrame, patterns: Sequence[CodePattern]) -> pl.DataFrame:
-    named = critical.with_columns(
-        code=faults.all_codes(patterns).list.first(),
-        template=template(pl.col("text"), patterns),
-    )
-    return named.with_columns(
-        code_positions(named, patterns),
-        text=shortened(pl.col("text"), faults.MAX_TEXT_CHARACTERS),
     )
 
 

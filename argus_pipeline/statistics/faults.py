@@ -58,13 +58,9 @@ def fault_groups(messages: pl.LazyFrame, patterns: Sequence[CodePattern]) -> pl.
         `first_text`; `last_time`.
     """
     codes = pl.col("codes").list.len().fill_null(0)
-    listed = pl.col("severity").is_in(FINGERPRINTED)
-    # What may be a code is quick to find, and most texts hold none.
-    coded = pl.col("code").is_not_null() | may_have_codes(pl.col("text"), patterns)
     return (
-        messages.filter(listed | coded)
-        .with_columns(codes=all_codes(patterns))
-        .filter(listed | (codes > 0))
+        messages.with_columns(codes=all_codes(patterns))
+        .filter(pl.col("severity").is_in(FINGERPRINTED) | (codes > 0))
         .select(
             "time",
             "offset",
@@ -89,6 +85,15 @@ def fault_groups(messages: pl.LazyFrame, patterns: Sequence[CodePattern]) -> pl.
             .then(pl.col("text").str.slice(0, MAX_TEXT_CHARACTERS))
             .min_by(_first_key()),
         )
+    )
+
+
+def may_be_faults(patterns: Sequence[CodePattern]) -> pl.Expr:
+    """Whether a message may be one of `fault_groups`: quicker than to look for its codes."""
+    return (
+        pl.col("severity").is_in(FINGERPRINTED)
+        | pl.col("code").is_not_null()
+        | may_have_codes(pl.col("text"), patterns)
     )
 
 

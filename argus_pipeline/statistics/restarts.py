@@ -31,7 +31,7 @@ MAX_BOOTS: Final = 1_000
 NEAR: Final = timedelta(seconds=10)
 
 _MAX_REASON: Final = 32
-_REASON: Final = (
+REASON: Final = (
     r"(?i)\b(?:reason|cause|grund|ursache)\b[\s:=\"'(\[]{1,3}([\w-][\w .-]{0,30}[\w]|\w)"
 )
 _FAILURE: Final = (
@@ -43,6 +43,17 @@ _GOODBYE: Final = (
     r"|\bsuspend|\bstandby\b|\bherunterfahren\b|\bausschalten\b|关机|休眠"
 )
 _KEY: Final = ("recording", "ecu", "lifecycle")
+_TEXTS: Final = pl.Schema(
+    {
+        "offset": pl.UInt64,
+        "lifecycle": pl.UInt32,
+        "text": pl.String,
+        "ecu": pl.String,
+        "reason": pl.String,
+        "is_last": pl.Boolean,
+        "recording": pl.String,
+    }
+)
 
 
 def restarts(
@@ -75,9 +86,7 @@ def restarts(
         .head(MAX_BOOTS)
     )
     kept = boots.join(whole.select("boot_id"), on="boot_id", how="semi")
-    told = whole.join(_reasons(groups, kept), on="boot_id", how="left").join(
-        _last_texts(groups, kept), on="boot_id", how="left"
-    )
+    told = whole.join(_texts(groups, kept), on="boot_id", how="left")
     return schemas.fit("boots", _ended(told, critical))
 
 
@@ -116,53 +125,41 @@ def _ended(boots: pl.DataFrame, critical: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _reasons(groups: Sequence[TableGroup], boots: pl.DataFrame) -> pl.DataFrame:
-    """Why boots started: `boot_id`, `reason`."""
-    found = _texts(
-        groups,
-        pl.col("uptime_s").is_between(0, NEAR.total_seconds())
-        & pl.col("text").str.contains(_REASON),
-    )
-    return (
-        found.join(boots.select(*_KEY, "boot_id"), on=list(_KEY))
-        .sort("recording", "offset")
-        .group_by("boot_id")
-        .agg(reason=pl.col("text").first().str.extract(_REASON, 1).str.slice(0, _MAX_REASON))
-    )
-
-
-def _last_texts(groups: Sequence[TableGroup], boots: pl.DataFrame) -> pl.DataFrame:
-    """The last words of boots: `boot_id`, `last_text`."""
+def _texts(groups: Sequence[TableGroup], boots: pl.DataFrame) -> pl.DataFrame:
+    """What boots said: `boot_id`, `reason` of the start, `last_text`."""
     last = boots.sort("until").group_by("boot_id").agg(pl.col(*_KEY, "last_offset").last())
-    found = _texts(groups, pl.col("offset").is_in(last["last_offset"].implode()))
-    return found.join(
-        last, left_on=["recording", "offset"], right_on=["recording", "last_offset"]
-    ).select("boot_id", last_text="text")
-
-
-def _texts(groups: Sequence[TableGroup], which: pl.Expr) -> pl.DataFrame:
+    is_early = pl.col("uptime_s").is_between(0, NEAR.total_seconds())
+    is_last = pl.col("offset").is_in(last["last_offset"].implode())
     found = [
         name_recordings(
             group.scan()
-            .filter(which)
+            # Few are early or last, and only of these a text is looked at.
+            .filter(is_early | is_last)
             .select(
                 "offset",
                 "lifecycle",
                 "text",
                 path=pl.col(PATH),
                 ecu=pl.col("ecu").cast(pl.String),
+                reason=pl.when(is_early).then(pl.col("text").str.extract(REASON, 1)),
+                is_last=is_last,
             )
+            .filter(pl.col("reason").is_not_null() | pl.col("is_last"))
             .collect(engine="streaming"),
             [group],
         )
         for group in groups
         if group.format == DLT and group.table == MESSAGES
     ]
-    schema = {
-        "offset": pl.UInt64,
-        "lifecycle": pl.UInt32,
-        "text": pl.String,
-        "ecu": pl.String,
-        "recording": pl.String,
-    }
-    return pl.concat(found or [pl.DataFrame(schema=schema)])
+    texts = pl.concat(found or [pl.DataFrame(schema=_TEXTS)])
+    reasons = (
+        texts.filter(pl.col("reason").is_not_null())
+        .join(boots.select(*_KEY, "boot_id"), on=list(_KEY))
+        .sort("recording", "offset")
+        .group_by("boot_id")
+        .agg(pl.col("reason").first().str.slice(0, _MAX_REASON))
+    )
+    last_texts = texts.join(
+        last, left_on=["recording", "offset"], right_on=["recording", "last_offset"]
+    ).select("boot_id", last_text="text")
+    return reasons.join(last_texts, on="boot_id", how="full", coalesce=True)

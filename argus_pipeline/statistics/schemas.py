@@ -31,7 +31,7 @@ critical_templates  the 1,000 most frequent templates of fatal and error events.
                   `table`, `offset`: the first message of it, by time, then by place.
 signals           numeric and boolean fields of `.rec` tables. `messages`: rows of the table;
                   `missing`: nulls; `nan`: not a number; min, max, mean: of the other values, and
-                  their 1st, 50th and 99th percentile, of values rounded to five digits;
+                  their 1st, 50th and 99th percentile (of more than 20 million values: rounded);
                   `max_rise_per_s`, `max_fall_per_s`, `p99_change_per_s`: how fast the means of
                   seconds change, where no more than a minute lies between two of them.
 event_signals     signals that left their usual range near the critical events of a fault: near

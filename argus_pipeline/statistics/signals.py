@@ -1,7 +1,7 @@
 """Signals: the numeric and boolean fields of `.rec` tables, summed up by recording.
 
 All of it is keyed to event time and does not depend on the order in which messages arrived. Memory
-grows with the number of seconds and of different values, which are rounded, not with messages.
+grows with the number of seconds; with that of messages only up to `MAX_EXACT`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from argus_pipeline.statistics.sources import ENVELOPE, PATH, REC, TableGroup, n
 # Parallel sums differ in their last digits from run to run; these are the digits that do not.
 DIGITS: Final = 10
 
-QUANTILE_DIGITS: Final = 5
-"""Quantiles are those of the values rounded to so many significant digits: exact for whole numbers
-below 100,000, else within 0.005 %."""
+MAX_EXACT: Final = 20_000_000
+"""Messages of a table up to which quantiles are exact, which keeps all values of a signal in memory
+(160 MB). Of more they are those of the values rounded to `QUANTILE_DIGITS` significant digits:
+exact for whole numbers below 10,000, else within 0.05 %."""
+
+QUANTILE_DIGITS: Final = 4
 
 QUANTILES: Final = {"p1": 0.01, "p50": 0.5, "p99": 0.99}
 
@@ -63,6 +66,7 @@ def signals(group: TableGroup, seconds: pl.DataFrame) -> pl.DataFrame | None:
             *(_measures(index, column) for index, column in enumerate(columns)),
         )
     )
+    is_exact = int(measured["messages"].sum()) <= MAX_EXACT
     return pl.concat(
         name_recordings(
             measured.select(
@@ -72,7 +76,7 @@ def signals(group: TableGroup, seconds: pl.DataFrame) -> pl.DataFrame | None:
                 "messages",
                 pl.col(f"measures-{index}").struct.unnest(),
             )
-            .join(_quantiles(group, column), on="path", how="left")
+            .join(_quantiles(group, column, is_exact=is_exact), on="path", how="left")
             .join(_changes(seconds, index), on="path", how="left"),
             [group],
         )
@@ -124,15 +128,19 @@ def _measures(index: int, column: str) -> pl.Expr:
     ).alias(f"measures-{index}")
 
 
-def _quantiles(group: TableGroup, column: str) -> pl.DataFrame:
-    """The smallest values that at least the share q of all values do not exceed."""
-    counts = _collect(
-        group.scan()
-        .select(path=pl.col(PATH), value=_number(column).round_sig_figs(QUANTILE_DIGITS))
-        .filter(pl.col("value").is_not_null())
-        .group_by("path", "value")
-        .agg(pl.len())
+def _quantiles(group: TableGroup, column: str, *, is_exact: bool) -> pl.DataFrame:
+    """Exact with linear interpolation, or of rounded values the one at just this rank."""
+    number = _number(column)
+    value = number if is_exact else number.round_sig_figs(QUANTILE_DIGITS)
+    values = (
+        group.scan().select(path=pl.col(PATH), value=value).filter(pl.col("value").is_not_null())
     )
+    if is_exact:
+        quantiles = (
+            pl.col("value").quantile(q, "linear").alias(name) for name, q in QUANTILES.items()
+        )
+        return _collect(values.group_by("path").agg(quantiles))
+    counts = _collect(values.group_by("path", "value").agg(pl.len()))
     share = pl.col("len").cum_sum().over("path") / pl.col("len").sum().over("path")
     return (
         counts.sort("path", "value")

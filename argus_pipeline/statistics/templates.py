@@ -7,7 +7,7 @@ template again changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import polars as pl
@@ -58,16 +58,22 @@ _MASKS: Final = (
 )
 
 
-def template(text: pl.Expr, patterns: Sequence[CodePattern] = CODE_PATTERNS) -> pl.Expr:
-    """The template of each text: variable parts masked, white space evened out, cut in length."""
+def masks(patterns: Sequence[CodePattern] = CODE_PATTERNS) -> Iterator[tuple[str, str]]:
+    """The expressions and what takes the place of their matches, in order."""
     codes = "|".join(f"(?:{p.regex})" for p in patterns if p.after is None)
-    masked = text.str.slice(0, 4 * MAX_CHARACTERS)
     for regex, replacement in _MASKS:
         if regex is not _CODE:
-            masked = masked.str.replace_all(regex, replacement)
+            yield regex, replacement
         elif codes:
             # Also between letters of other scripts, which are no parts of a code.
-            masked = masked.str.replace_all(rf"(?-u:\b)(?:{codes})(?-u:\b)", replacement)
+            yield rf"(?-u:\b)(?:{codes})(?-u:\b)", replacement
+
+
+def template(text: pl.Expr, patterns: Sequence[CodePattern] = CODE_PATTERNS) -> pl.Expr:
+    """The template of each text: variable parts masked, white space evened out, cut in length."""
+    masked = text.str.slice(0, 4 * MAX_CHARACTERS)
+    for regex, replacement in masks(patterns):
+        masked = masked.str.replace_all(regex, replacement)
     return shortened(masked.str.replace_all(r"\s+", " ").str.strip_chars(" "), MAX_CHARACTERS)
 
 

@@ -149,7 +149,7 @@ class Recomputed:
     def signal(self, path: Path, column: str) -> tuple[Any, ...]:
         """Count, minimum, maximum, mean and three quantiles of a signal."""
         return self.rows(
-            f"""SELECT count(*), min(x), max(x), avg(x), quantile_disc(x, 0.01),
-            quantile_disc(x, 0.5), quantile_disc(x, 0.99) FROM (
+            f"""SELECT count(*), min(x), max(x), avg(x), quantile_cont(x, 0.01),
+            quantile_cont(x, 0.5), quantile_cont(x, 0.99) FROM (
                 SELECT CAST("{column}" AS DOUBLE) AS x FROM read_parquet({_text(path)}))"""
         )[0]

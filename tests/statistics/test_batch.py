@@ -19,7 +19,7 @@ from argus_pipeline.statistics import (
     compute_statistics,
     schemas,
 )
-from argus_pipeline.statistics.batch import MAX_CRITICAL_EVENTS
+from argus_pipeline.statistics.counting import MAX_CRITICAL_EVENTS
 from argus_pipeline.statistics.event_rows import event_rows
 from argus_pipeline.statistics.faults import MAX_TEXT_CHARACTERS
 from argus_pipeline.statistics.severity import SEVERITIES

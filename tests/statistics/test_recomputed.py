@@ -97,4 +97,4 @@ def test_signals(batch: Both) -> None:
         assert (row["messages"], row["min"], row["max"]) == (count, least, most)
         assert row["mean"] == pytest.approx(mean, rel=1e-9, abs=1e-12)
         found = [row[name] for name in QUANTILES]
-        assert found == pytest.approx(quantiles, rel=1e-4)
+        assert found == pytest.approx(quantiles, rel=1e-9)

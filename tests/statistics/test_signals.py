@@ -13,7 +13,7 @@ from charts.made import START, MadeBatch, fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argus_pipeline.statistics import event_signals
+from argus_pipeline.statistics import event_signals, signals
 
 
 def second(number: float) -> datetime:
@@ -30,8 +30,18 @@ def measured(folder: Path, table: pl.DataFrame) -> dict[str, Any]:
     return MadeBatch(folder).rec("a.rec", Power=table).statistics().signals.row(0, named=True)
 
 
-def test_quantiles_are_values_that_this_share_does_not_exceed(tmp_path: Path) -> None:
+def test_quantiles_lie_between_the_values_around_their_rank(tmp_path: Path) -> None:
     row = measured(tmp_path, signal({n: float(n) for n in range(1, 1001)}))
+    assert (row["p1"], row["p50"], row["p99"]) == (10.99, 500.5, 990.01)
+
+
+def test_of_very_many_values_quantiles_are_those_of_rounded_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signals, "MAX_EXACT", 999)
+    row = measured(tmp_path, signal({n: n + 12_340_000.0 for n in range(1, 1001)}))
+    assert (row["p1"], row["p50"], row["p99"]) == (12_340_000,) * 3
+    row = measured(tmp_path / "small", signal({n: float(n) for n in range(1, 1001)}))
     assert (row["p1"], row["p50"], row["p99"]) == (10, 500, 990)
 
 
