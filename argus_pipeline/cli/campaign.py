@@ -51,7 +51,7 @@ def campaign(
         if name is None:
             _print_list(console, found)
         else:
-            _print_one(console, found[0])
+            print_campaign(console, found[0])
     if any(one["verdict"] == "hold" for one in found):
         raise typer.Exit(1)
 
@@ -79,7 +79,8 @@ def _print_list(console: Console, found: list[dict[str, Any]]) -> None:
     console.print(table)
 
 
-def _print_one(console: Console, one: dict[str, Any]) -> None:
+def print_campaign(console: Console, one: dict[str, Any]) -> None:
+    """Print one campaign with its vehicles, its changes and its rules."""
     from rich.markup import escape
     from rich.table import Table
     from rich.text import Text

@@ -84,11 +84,15 @@ def compare(
             "platform (`argus status` shows the batches)",
             err=True,
         )
-    for _, pair in found.group_by(
-        "platform", "firmware_before", "firmware_after", maintain_order=True
-    ):
-        _print_pair(console, pair, show_all=show_all or fault is not None)
+    print_comparison(console, found, show_all=show_all or fault is not None)
     _print_unplaced(console, read_sums(store, "exposures")["exposures"], platform)
+
+
+def print_comparison(console: Console, found: pl.DataFrame, *, show_all: bool = False) -> None:
+    """Print every pair of versions, with what changed or with all of its faults."""
+    pairs = ("platform", "firmware_before", "firmware_after")
+    for _, pair in found.group_by(*pairs, maintain_order=True):
+        _print_pair(console, pair, show_all=show_all)
 
 
 def _rebuild(configured: Settings, store: ObjectStore) -> None:

@@ -35,16 +35,17 @@ _COLUMNS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "messages": pl.Int64,
     "lifecycles": pl.Int64,
     "seconds": pl.Int64,
+    "boots": pl.Int64,
 }
 CELLS: Final = pl.Schema(_COLUMNS)
 """`created`: of the batch; `day`: of its first event (UTC), or of its creation where none has a
 time; `updated_from`, `updated_to`: `firmware_from` and `firmware` of the manifest; `firmware`: what
 ran, null where that cannot be told. In cells of hours, `lifecycles` is how many there were; in
-those of faults, in how many it was seen."""
+those of faults, in how many it was seen. `boots`: of one ECU in the mean, in cells of hours."""
 
 
 def batch_cells(
-    manifest: Manifest, exposures: pl.DataFrame, fault_counts: pl.DataFrame
+    manifest: Manifest, exposures: pl.DataFrame, fault_counts: pl.DataFrame, *, ecus: int
 ) -> pl.DataFrame:
     """The cells of a batch, at least one of hours.
 
@@ -52,15 +53,17 @@ def batch_cells(
         manifest: whose and of which versions the batch is.
         exposures: the frame `exposures` of its statistics.
         fault_counts: the frame `fault_counts`.
+        ecus: how many ECUs have lifecycles in the batch.
     """
     first = exposures["first_time"].min()
     hours = exposures.group_by("firmware").agg(
         kind=pl.lit(HOURS),
         lifecycles=pl.col("lifecycles").cast(pl.Int64).sum(),
         seconds=(pl.col("hours").sum() * SECONDS_AN_HOUR).round().cast(pl.Int64),
+        boots=(pl.col("lifecycles").sum() / max(ecus, 1)).ceil().cast(pl.Int64),
     )
     if hours.is_empty():
-        hours = pl.DataFrame({"kind": [HOURS], "lifecycles": [0], "seconds": [0]})
+        hours = pl.DataFrame({"kind": [HOURS], "lifecycles": [0], "seconds": [0], "boots": [0]})
     faults = fault_counts.group_by("firmware", "kind", "fault", "title", "severity", "ecu").agg(
         pl.col("messages", "lifecycles").cast(pl.Int64).sum()
     )
@@ -68,7 +71,7 @@ def batch_cells(
         pl.concat([hours, faults.with_columns(pl.col("severity").cast(pl.String))], how="diagonal")
         .with_columns(
             pl.col("title").str.slice(0, MAX_TITLE_CHARACTERS),
-            pl.col("messages", "lifecycles", "seconds").fill_null(0),
+            pl.col("messages", "lifecycles", "seconds", "boots").fill_null(0),
             batch=pl.lit(manifest.batch),
             created=pl.lit(manifest.created),
             day=pl.lit(first if first is not None else manifest.created).cast(pl.Date),

@@ -202,7 +202,8 @@ def _moments(rows: pl.DataFrame) -> Moments:
 
     hour, part = float(SECONDS_AN_HOUR), float(THOUSANDTHS)
     y1, y2 = of("messages_before"), of("messages_after")
-    boots = np.maximum(of("seen_before") + of("seen_after"), 1)
+    boots = np.maximum(of("boots_before") + of("boots_after"), 1)
+    seen = np.maximum(of("seen_before") + of("seen_after"), 1)
     return Moments(
         vehicles=of("vehicles_before") + of("vehicles_after") - of("vehicles_both"),
         reporting=of("reporting_before") + of("reporting_after") - of("reporting_both"),
@@ -220,7 +221,8 @@ def _moments(rows: pl.DataFrame) -> Moments:
         yt12=of("messages_seconds", hour),
         ty12=of("seconds_messages", hour),
         tt12=of("products", hour**2),
-        burst=np.maximum((y1 + y2) / boots, 1.0),
+        # How many boots would have seen it if its messages were independent, and how many did.
+        burst=np.maximum(boots * -np.expm1(-(y1 + y2) / boots) / seen, 1.0),
         both=of("vehicles_both"),
         both_reporting=of("reporting"),
         both_share=np.divide(

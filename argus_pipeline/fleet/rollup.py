@@ -159,7 +159,17 @@ def read_batch_cells(store: ObjectStore, batch: str) -> tuple[pl.DataFrame, str 
     except BadInput:
         return None
     manifest = parse_manifest(store.get(key), key=key, batch=batch)
-    return batch_cells(manifest, **frames), manifest.campaign
+    return batch_cells(manifest, **frames, ecus=_ecus(store, batch)), manifest.campaign
+
+
+def _ecus(store: ObjectStore, batch: str) -> int:
+    """How many ECUs of a batch have lifecycles; recordings of some formats have none."""
+    key = keys.statistics(batch, "lifecycles")
+    try:
+        frame = from_parquet(store.get(key), "lifecycles", where=store.uri(key))
+    except ObjectMissing:
+        return 1
+    return max(frame["ecu"].n_unique(), 1)
 
 
 def _update(store: ObjectStore, names: Sequence[str]) -> Updated:

@@ -5,8 +5,8 @@ sums of both over vehicles are exact whole numbers (`Decimal(38, 0)` where 64 bi
 change of one vehicle subtracts what it was and adds what it is. A public interface, as
 `fleet/<name>.parquet`:
 
-exposures       platform, firmware: vehicles, batches, seconds and lifecycles of operation;
-                `squares`: of each vehicle's seconds.
+exposures       platform, firmware: vehicles, batches, seconds and lifecycles of operation,
+                `boots` of one ECU in the mean; `squares`: of each vehicle's seconds.
 exposure_pairs  platform, firmware, other (the later of the two in the alphabet): vehicles that ran
                 both; `products` of their seconds s and t; `shared`: s t / (s + t), rounded
                 by vehicle.
@@ -69,7 +69,7 @@ KEYS: Final[dict[str, dict[str, type[pl.DataType]]]] = {
 }
 _SUMMED: Final[dict[str, dict[str, pl.DataType | type[pl.DataType]]]] = {
     "exposures": {
-        **dict.fromkeys(("vehicles", "batches", "seconds", "lifecycles"), pl.Int64),
+        **dict.fromkeys(("vehicles", "batches", "seconds", "lifecycles", "boots"), pl.Int64),
         "squares": BIG,
     },
     "exposure_pairs": {
@@ -117,7 +117,7 @@ def sum_cells(cells: pl.DataFrame) -> Sums:
         .agg(
             pl.col("vehicle").n_unique().alias("vehicles"),
             pl.col("batch").n_unique().alias("batches"),
-            pl.col("seconds", "lifecycles").sum(),
+            pl.col("seconds", "lifecycles", "boots").sum(),
         )
         .join(
             driven.group_by("platform", "firmware").agg(_sum("squares", "seconds", "seconds")),

@@ -83,6 +83,7 @@ def simulate_cells(model: FleetModel, seed: int) -> pl.DataFrame:
             seconds=(pl.col("hours") * SECONDS_AN_HOUR).round().cast(pl.Int64),
             lifecycles=(pl.col("hours") / HOURS_A_LIFECYCLE).round().clip(1).cast(pl.Int64),
         )
+        .with_columns(boots=pl.col("lifecycles"))
         .drop("hours")
         for side, name in enumerate((BEFORE, AFTER))
     ]
@@ -90,7 +91,13 @@ def simulate_cells(model: FleetModel, seed: int) -> pl.DataFrame:
     for side, name in enumerate((BEFORE, AFTER)):
         number, fault = np.nonzero(drawn.counts[side])
         sides.append(
-            pl.DataFrame({"number": number, "messages": drawn.counts[side][number, fault]})
+            pl.DataFrame(
+                {
+                    "number": number,
+                    "messages": drawn.counts[side][number, fault],
+                    "lifecycles": _seen(drawn.counts[side], drawn.hours[:, side])[number, fault],
+                }
+            )
             .with_columns(codes.gather(fault).alias("fault"))
             .with_columns(
                 firmware=pl.lit(name),
@@ -98,14 +105,13 @@ def simulate_cells(model: FleetModel, seed: int) -> pl.DataFrame:
                 title=pl.col("fault"),
                 severity=pl.lit("error"),
                 ecu=pl.lit(ECU),
-                lifecycles=pl.col("messages"),
             )
         )
     cells = pl.concat(sides, how="diagonal_relaxed").join(given, on="number")
     return ordered(
-        cells.with_columns(pl.col("messages", "lifecycles", "seconds").fill_null(0)).select(
-            pl.col(name).cast(kind) for name, kind in CELLS.items()
-        )
+        cells.with_columns(
+            pl.col("messages", "lifecycles", "seconds", "boots").fill_null(0)
+        ).select(pl.col(name).cast(kind) for name, kind in CELLS.items())
     )
 
 
@@ -121,7 +127,7 @@ def simulate_counts(
         yield (
             manifest,
             _exposures(manifest, hours),
-            _fault_counts(manifest, codes, before, after),
+            _fault_counts(manifest, codes, hours, (before, after)),
         )
 
 
@@ -146,6 +152,13 @@ def _draw(model: FleetModel, seed: int) -> _Drawn:
     before = random.poisson(factors * rates * hours[:, :1])
     after = random.poisson(factors * rates * ratios * hours[:, 1:])
     return _Drawn(hours, (before, after))
+
+
+def _seen(counts: Numbers, hours: Numbers) -> Numbers:
+    """In how many boots of a vehicle each fault is seen, when its messages are independent."""
+    boots = np.maximum(np.round(hours / HOURS_A_LIFECYCLE), 1)[:, None]
+    seen = np.round(boots * -np.expm1(-counts / boots)).astype(np.int64)
+    return np.asarray(np.clip(seen, counts > 0, counts))
 
 
 def _facts(manifest: Manifest) -> tuple[object, ...]:
@@ -217,19 +230,20 @@ def _exposures(manifest: Manifest, hours: Numbers) -> pl.DataFrame:
 
 
 def _fault_counts(
-    manifest: Manifest, codes: Sequence[str], before: Numbers, after: Numbers
+    manifest: Manifest, codes: Sequence[str], hours: Numbers, counts: tuple[Numbers, Numbers]
 ) -> pl.DataFrame:
-    seen = [
-        (code, firmware, int(count))
-        for firmware, counts in ((BEFORE, before), (AFTER, after))
-        for code, count in zip(codes, counts, strict=True)
+    found = [
+        (code, firmware, int(count), int(lifecycles))
+        for firmware, own, ran in zip((BEFORE, AFTER), counts, hours, strict=True)
+        for code, count, lifecycles in zip(
+            codes, own, _seen(own[None, :], np.array([ran]))[0], strict=True
+        )
         if count
     ]
-    counted = pl.DataFrame(
-        seen,
-        schema={"fault": pl.String, "firmware": pl.String, "messages": pl.UInt64},
-        orient="row",
+    columns = {"fault": pl.String, "firmware": pl.String} | dict.fromkeys(
+        ("messages", "lifecycles"), pl.Int64
     )
+    counted = pl.DataFrame(found, schema=columns, orient="row")
     return schemas.fit(
         "fault_counts",
         counted.with_columns(
@@ -237,7 +251,6 @@ def _fault_counts(
             title=pl.col("fault"),
             severity=pl.lit("error"),
             ecu=pl.lit(ECU),
-            lifecycles=pl.col("messages"),
             first_time=pl.lit(manifest.created),
             last_time=pl.lit(manifest.created),
             recording=pl.lit(RECORDING),
