@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from measuring.bench import MB
-from measuring.clock import Measure, of_command, of_others
+from measuring.clock import Measure, WorkFailed, of_command, of_others
 from measuring.contest import say, target
 from measuring.inputs import Recording, typical_dlt, write_repeated
 from measuring.table import Section, machine
@@ -36,7 +36,7 @@ MEMORY_LIMIT_MB = 2_000
 def main() -> int:
     options = _options()
     with tempfile.TemporaryDirectory(prefix="argus-bench-", dir=options.work) as folder:
-        sections = [_against_the_script(Path(folder), options)]
+        sections = [_against_the_script(Path(folder), options)] if options.rounds else []
         if options.memory:
             sections.append(_memory(Path(folder), options))
     if options.json:
@@ -65,10 +65,13 @@ def _against_the_script(folder: Path, options: argparse.Namespace) -> Section:
         ours.append(_argus(folder, recordings))
         if python:
             say(f"dlt-convert, pandas, matplotlib, {turn + 1} of {options.rounds}")
-            theirs.append(_run([python, SCRIPT], folder, recordings))
+            try:
+                theirs.append(_run([python, SCRIPT], folder, recordings))
+            except WorkFailed as failure:
+                missing = f"it failed: {failure}"
     busy.append(others())
     _line(section, "argus", recordings, ours)
-    if missing:
+    if missing or not theirs:
         section.notes.append(f"the script is left out: {missing}")
     else:
         _line(section, "dlt-convert, pandas, matplotlib", recordings, theirs)
@@ -83,7 +86,7 @@ def _against_the_script(folder: Path, options: argparse.Namespace) -> Section:
 
 def _memory(folder: Path, options: argparse.Namespace) -> Section:
     section = Section("memory", "peak of resident memory over a large batch, ours alone", COLUMNS)
-    shutil.rmtree(folder / "recordings")
+    shutil.rmtree(folder / "recordings", ignore_errors=True)
     recordings = _write(folder / "large", options.memory, options.recordings)
     measure = _argus(folder, recordings)
     _line(section, "argus", recordings, [measure])
@@ -116,6 +119,7 @@ def _run(command: Sequence[str | Path], folder: Path, recordings: Sequence[Recor
     shutil.rmtree(out, ignore_errors=True)
     measure = of_command([*command, out, *(recording.path for recording in recordings)], out=said)
     measure.facts["messages"] = int(said.read_text())
+    say(f"  {measure.wall:.1f} s, {measure.cpu:.1f} s CPU, {measure.memory / MB:,.0f} MB")
     shutil.rmtree(out)
     return measure
 
@@ -171,7 +175,7 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     reader = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     reader.add_argument("--megabytes", type=int, default=100, help="of the batch; the claim: 1000")
     reader.add_argument("--recordings", type=int, default=100, help="in the batch")
-    reader.add_argument("--rounds", type=int, default=1, help="turns of each")
+    reader.add_argument("--rounds", type=int, default=1, help="turns of each; 0 for none")
     reader.add_argument("--memory", type=int, help="a batch of so many MB for the peak of memory")
     reader.add_argument("--json", action="store_true", help="every repetition, as JSON")
     reader.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -74,7 +74,7 @@ def demo(
             console.print(f"  {out / batch / 'report.html'}", soft_wrap=True)
             console.print(f"    {verdict}", markup=False, soft_wrap=True)
         console.print("\n[bold]All batches[/]: did the update make anything worse?")
-        compared = _show_fleet(console, store)
+        compared = _show_fleet(console, store, out)
         console.print(f"\n{len(finished)} of {len(batches)} batches have their report", end=" ")
         console.print(f"after {time.monotonic() - began:.0f} s.")
         for one in statuses:
@@ -185,7 +185,7 @@ def _watch(
             time.sleep(1)
 
 
-def _show_fleet(console: Console, store: ObjectStore) -> bool:
+def _show_fleet(console: Console, store: ObjectStore, out: Path) -> bool:
     """Wait for the roll-ups and show them; say whether they came."""
     from argus_pipeline.cli.campaign import print_campaign
     from argus_pipeline.cli.compare import print_comparison
@@ -200,11 +200,34 @@ def _show_fleet(console: Console, store: ObjectStore) -> bool:
             print_comparison(console, read_comparison(store))
             print_campaign(console, found[0])
             console.print("  `argus compare` and `argus campaign` say the same, and more")
+            _show_page(console, store, out, found[0], until)
             return True
         if time.monotonic() > until:
             console.print("The roll-ups did not come in time; `argus compare` shows them later")
             return False
         time.sleep(1)
+
+
+def _show_page(
+    console: Console, store: ObjectStore, out: Path, health: Mapping[str, Any], until: float
+) -> None:
+    """Wait for the page that says the same of the campaign, copy it and say where it is."""
+    from argus_pipeline.errors import BadInput
+    from argus_pipeline.report.pages import read_page
+
+    outcomes = ", ".join(f"{health[name]:,} {name}" for name in ("succeeded", "failed", "pending"))
+    while time.monotonic() < until:
+        try:
+            page = read_page(store, health["campaign"])
+        except BadInput:
+            page = None
+        if page and outcomes in page.content.decode():
+            path = out / f"{page.name}.html"
+            path.write_bytes(page.content)
+            console.print(f"  its page, for a browser: {path}", soft_wrap=True)
+            return
+        time.sleep(1)
+    console.print(f"  `argus open {health['campaign']}` opens its page, which is on its way")
 
 
 def _show_results(console: Console, store: ObjectStore, batch: str, out: Path) -> str:
