@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
+
+_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +49,5 @@ def notes(store: ObjectStore, limit: int) -> Sequence[Note]:
 
 def take_away(store: ObjectStore, done: Iterable[Note]) -> None:
     """Remove notes that have been acted on."""
-    for note in done:
-        store.delete(note.key)
+    with ThreadPoolExecutor(_THREADS) as threads:
+        list(threads.map(lambda note: store.delete(note.key), done))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from typing import Any, Final
+from zlib import crc32
 
 import polars as pl
 
@@ -33,6 +34,8 @@ from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
 
 BATCHES_A_COMMIT: Final = 200
+CAMPAIGN_PARTS: Final = 64
+"""A campaign's cells lie in parts by vehicle, so that one more batch rewrites a small one."""
 _THREADS: Final = 8
 
 # What the sums are taken from again when they are lost or of an older version.
@@ -71,7 +74,10 @@ class _Place:
     def objects(self) -> Sequence[str]:
         """The keys of the objects that have its cells."""
         own = [keys.fleet_vehicle(self.platform, self.vehicle)]
-        return own if self.campaign is None else [*own, keys.fleet_campaign(self.campaign)]
+        if self.campaign is None:
+            return own
+        part = crc32(self.vehicle.encode()) % CAMPAIGN_PARTS
+        return [*own, keys.fleet_campaign(self.campaign, part)]
 
 
 def update(store: ObjectStore, *, on_batches: Callable[[int], None] = lambda done: None) -> Updated:
@@ -130,15 +136,20 @@ def read_vehicle(store: ObjectStore, platform: str, vehicle: str) -> pl.DataFram
 
 def read_campaign(store: ObjectStore, campaign: str) -> pl.DataFrame:
     """All cells of the batches of a campaign; none where it is not known."""
-    return _read_cells(store, keys.fleet_campaign(campaign))
+    parts = [one.key for one in store.list(keys.fleet_campaigns(campaign))]
+    with ThreadPoolExecutor(_THREADS) as threads:
+        found = list(threads.map(lambda key: _read_cells(store, key), parts))
+    return ordered(pl.concat([no_cells(), *found]))
 
 
 def list_campaigns(store: ObjectStore) -> Sequence[str]:
     """The campaigns that a batch names, or that there is a folder for under `campaigns/`."""
-    prefix = f"{keys.FLEET}campaigns/"
-    named = {o.key.removeprefix(prefix).removesuffix(".parquet") for o in store.list(prefix)}
-    given = {f.removeprefix(keys.CAMPAIGNS).rstrip("/") for f in store.list_folders(keys.CAMPAIGNS)}
-    return sorted(named | given)
+    found = {
+        folder.removeprefix(prefix).rstrip("/")
+        for prefix in (keys.fleet_campaigns(), keys.CAMPAIGNS)
+        for folder in store.list_folders(prefix)
+    }
+    return sorted(found)
 
 
 def read_batch_cells(store: ObjectStore, batch: str) -> tuple[pl.DataFrame, str | None] | None:

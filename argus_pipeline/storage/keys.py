@@ -86,9 +86,14 @@ def fleet_vehicle(platform: str, vehicle: str) -> str:
     return f"{FLEET}vehicles/{platform}/{vehicle}.parquet"
 
 
-def fleet_campaign(campaign: str) -> str:
-    """What the roll-ups know of the batches of one campaign."""
-    return f"{FLEET}campaigns/{campaign}.parquet"
+def fleet_campaigns(campaign: str = "") -> str:
+    """Prefix of what the roll-ups know of the batches of campaigns, or of one."""
+    return f"{FLEET}campaigns/{campaign}{'/' if campaign else ''}"
+
+
+def fleet_campaign(campaign: str, part: int) -> str:
+    """One part of what the roll-ups know of the batches of a campaign."""
+    return f"{fleet_campaigns(campaign)}{part:02d}.parquet"
 
 
 def fleet_batch(batch: str) -> str:
