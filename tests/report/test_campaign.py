@@ -117,7 +117,7 @@ def test_a_page_is_written_again_only_when_its_content_changed(
         health, comparison = tables(frame)
         object_store.put(keys.fleet("campaign_health"), to_parquet(health))
         object_store.put(keys.fleet("firmware_comparison"), to_parquet(comparison))
-        object_store.put(keys.fleet_campaign(CAMPAIGN), to_parquet(frame))
+        object_store.put(keys.fleet_campaign(CAMPAIGN, 0), to_parquet(frame))
 
     put(cells)
     [first] = write_campaign_pages(object_store)
