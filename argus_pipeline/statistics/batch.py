@@ -133,7 +133,12 @@ def compute_statistics(
         ]
         measured = [signals.signals(group, each) for group, each in measures]
         restarted = restarts(groups, boots, critical, ecus.losses)
-    coded = found.filter(pl.col("code").is_not_null())
+    is_coded = pl.col("code").is_not_null()
+    coded = found.filter(is_coded)
+    once = found.select(
+        coded=pl.col("once").filter(is_coded).sum(),
+        fingerprinted=pl.col("once").filter(~is_coded).sum(),
+    )
     codes = faults.codes(found, patterns)
     hours = exposures(spans, boots)
     moments = faults.critical_moments(critical)
@@ -141,7 +146,7 @@ def compute_statistics(
     recordings = _recordings(results, counts)
     return BatchStatistics(
         recordings=recordings,
-        totals=schemas.fit("totals", _totals(counts, coded, recordings, ecus.totals, boots, spans)),
+        totals=schemas.fit("totals", _totals(counts, once, recordings, ecus.totals, boots, spans)),
         severities=_summed("severities", counts, "severity"),
         sources=_summed("sources", counts, "ecu", "app", "context", "severity"),
         codes=codes,
@@ -199,7 +204,7 @@ def _recordings(results: Sequence[RecordingResult], counts: pl.DataFrame) -> pl.
 
 def _totals(
     counts: pl.DataFrame,
-    coded: pl.DataFrame,
+    once: pl.DataFrame,
     recordings: pl.DataFrame,
     ecus: pl.DataFrame,
     boots: pl.DataFrame,
@@ -219,7 +224,7 @@ def _totals(
     )
     of_boots = boots.select(boots=pl.col("boot_id").n_unique(), hours=pl.lit(total_hours(spans)))
     return pl.concat(
-        [summed, from_results, coded.select(coded=pl.col("once").sum()), ecus, of_boots],
+        [summed, from_results, once, ecus, of_boots],
         how="horizontal",
     )
 

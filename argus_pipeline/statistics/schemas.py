@@ -8,12 +8,13 @@ recordings        one row a recording, from its result. `messages`: rows found i
                   `lost_messages`: missing by the counters of their senders.
 totals            one row. `events`: messages with a severity, or of a type with a fault code;
                   `critical_events`: those that are fatal or error; `coded`: those that name a
-                  fault code; `unplaced`: without a time; `clock_not_set`: with a time before
-                  2001; `unmapped_severities`: with a severity that no known scale has (they
-                  count as `none`). `first_time`, `last_time`: of the messages with a set clock,
-                  where there are any. `lifecycles`, `losses`: rows that these frames would have
-                  without a bound; `lost_messages`: the sum of all losses. `boots`: of all ECUs,
-                  each once; `hours`: in which any of them operated.
+                  fault code; `fingerprinted`: fatal, error and warn messages that name none;
+                  `unplaced`: without a time; `clock_not_set`: with a time before 2001;
+                  `unmapped_severities`: with a severity that no known scale has (they count as
+                  `none`). `first_time`, `last_time`: of the messages with a set clock, where there
+                  are any. `lifecycles`, `losses`: rows that these frames would have without a
+                  bound; `lost_messages`: the sum of all losses. `boots`: of all ECUs, each once;
+                  `hours`: in which any of them operated.
 severities        messages by severity. Their sum is `totals.messages`.
 sources           messages by ecu, application, context and severity; the same sum.
 codes             one row a fault code. `severity`: the worst; `ecu`: the one with the most
@@ -97,6 +98,7 @@ _COLUMNS: Final[dict[str, dict[str, pl.DataType | type[pl.DataType]]]] = {
         "events": pl.UInt64,
         "critical_events": pl.UInt64,
         "coded": pl.UInt64,
+        "fingerprinted": pl.UInt64,
         "unplaced": pl.UInt64,
         "clock_not_set": pl.UInt64,
         "unmapped_severities": pl.UInt64,

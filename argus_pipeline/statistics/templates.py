@@ -53,7 +53,6 @@ _MASKS: Final = (
     # version numbers and addresses: three or more numbers with dots
     (r"\bv?\d+(?:\.\d+){2,}\b", "<version>"),
     (r"[-+]?\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?", "<n>"),
-    (r"<n>(?:\s?[,;/]\s?<n>)+", "<n>"),
     (r"=(?:true|false)\b", "=<flag>"),
 )
 

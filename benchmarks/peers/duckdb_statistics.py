@@ -2,8 +2,8 @@
 
 counts   messages by source, by second and by code: three groupings
 same     what `compute_statistics` keeps of messages and signals, as far as SQL says it: also
-         templates of bad messages, the newest critical events, quantiles and rates of change, reasons
-             of boots and the minutes in which signals came
+         templates of bad messages, the newest critical events, quantiles and rates of change,
+         reasons of boots, and the minutes in which signals came
 """
 
 from __future__ import annotations

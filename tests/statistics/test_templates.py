@@ -35,7 +35,7 @@ def masked(text: str) -> str:
         ("dump 0f'ab'12 of DE AD BE EF", "dump <hex> of <hex>"),
         ("route to \"home 2\" and 'anna', isn't it", "route to \"<text>\" and '<text>', isn't it"),
         ("VIN LFV3A23C0K3000001", "VIN <id>"),
-        ("cells 3, 17,4 of 1/96", "cells <n> of <n>"),
+        ("cells 3, 17,4 of 1/96", "cells <n>, <n> of <n>/<n>"),
         ("residual 3.1e-07", "residual <n>"),
         ("late=true", "late=<flag>"),
         ("电池单体12电压过低，故障码P0A80。", "电池单体<n>电压过低，故障码<code>。"),
