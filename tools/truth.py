@@ -4,7 +4,7 @@
 
 Simulates fleets with known changes and counts what the comparison says of them, through the same
 code as the pipeline: cells, sums, comparison. Each fleet has 40 fault codes of five rates, of which
-one is worse by each of five ratios, one is gone, one is new and the others are unchanged.
+one is worse by each of five ratios, one is gone and the others are unchanged.
 
 **Enough data** is a computation of power: with the sums of the fleet without any change, in the
 mean over 40 other seeds, `fleet.power.detectable_ratio` at the strictest step of the correction

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 COLOURS: Final = {"new": "red", "worse": "red", "better": "green", "gone": "green"}
 _SHOWN: Final = ("new", "worse", "better", "gone")
+# Name, and whether it is a number.
+_COLUMNS: Final = (
+    *(("class", False), ("fault", False), ("severity", False), ("per hour", True)),
+    *(("ratio", True), ("95 %", True), ("p", True), ("vehicles", True), ("what", False)),
+)
 
 
 def compare(
@@ -134,33 +139,45 @@ def _print_pair(console: Console, pair: pl.DataFrame, *, show_all: bool) -> None
     name = pl.col("class").cast(pl.String)
     counts = dict(pair.select(name).to_series().value_counts(sort=True).iter_rows())
     shown = pair if show_all else pair.filter(name.is_in(_SHOWN))
-    if not shown.is_empty():
+    # The classes' own order: what is bad comes first.
+    rows = list(shown.sort("class", maintain_order=True).iter_rows(named=True))
+    if rows:
+        cells = [_cells(row) for row in rows]
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for column, right in (
-            *(("class", False), ("fault", False), ("severity", False), ("per hour", True)),
-            *(("ratio", True), ("95 %", True), ("p", True), ("vehicles", True), ("what", False)),
-        ):
-            table.add_column(column, justify="right" if right else "left", no_wrap=column != "what")
-        for row in shown.iter_rows(named=True):
-            style = COLOURS.get(row["class"], "")
-            cells = (
-                row["fault"] if row["kind"] == "code" else row["fault"][:12],
-                row["severity"],
-                f"{row['per_hour_before']:.3g} → {row['per_hour_after']:.3g}",
-                _factor(row["ratio"]),
-                f"{_factor(row['low'])} to {_factor(row['high'])}",
-                "" if row["p_adjusted"] is None else f"{row['p_adjusted']:.2g}",
-                f"{row['reporting_before']} → {row['reporting_after']}",
-                row["title"] or "",
+        for place, (column, right) in enumerate(_COLUMNS):
+            longest = max(len(column), *(len(own[place]) for own in cells))
+            # In a narrow terminal the title gives way, which comes last.
+            table.add_column(
+                column,
+                justify="right" if right else "left",
+                no_wrap=True,
+                min_width=longest if place < len(_COLUMNS) - 1 else None,
             )
+        for row, own in zip(rows, cells, strict=True):
             # Text, not str: square brackets in a title are no markup.
-            table.add_row(Text(row["class"], style), *(Text(cell) for cell in cells))
+            table.add_row(
+                Text(own[0], COLOURS.get(row["class"], "")), *(Text(cell) for cell in own[1:])
+            )
         console.print(table)
-    rest = {k: v for k, v in counts.items() if show_all or k not in _SHOWN}
+    rest = {k: v for k, v in counts.items() if k not in _SHOWN}
     if rest and not show_all:
         said = ", ".join(f"{number} {what}" for what, number in rest.items())
         console.print(f"{said} (--all shows them)", style="dim")
     console.print()
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        row["class"],
+        row["fault"],
+        row["severity"],
+        f"{row['per_hour_before']:.3g} → {row['per_hour_after']:.3g}",
+        _factor(row["ratio"]),
+        f"{_factor(row['low'])} to {_factor(row['high'])}",
+        "" if row["p_adjusted"] is None else f"{row['p_adjusted']:.2g}",
+        f"{row['reporting_before']} → {row['reporting_after']}",
+        row["title"] or "",
+    )
 
 
 def _print_unplaced(console: Console, exposures: pl.DataFrame, platform: str | None) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COPIED: Final = ("reports", "charts", "parsed", "statistics", "quarantine")
 _THREADS: Final = 8
 # The demo's campaign: enough vehicles for a verdict, and little to parse.
-CAMPAIGN_VEHICLES: Final = 6
+CAMPAIGN_VEHICLES: Final = 5
 CAMPAIGN_MEGABYTES: Final = 0.1
 # The roll-ups follow the last batch by a tick of the sensor and a run.
 SECONDS_FOR_ROLL_UPS: Final = 90
@@ -36,7 +36,7 @@ def demo(
         "demo-output"
     ),
     seed: Annotated[int, typer.Option(help="Another seed makes another fleet.")] = 1,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for the reports.", min=1)] = 170,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the reports.", min=1)] = 300,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the stack running, to look around in the UI.")
     ] = False,
