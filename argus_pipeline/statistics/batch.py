@@ -8,37 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
-from polars import selectors
 
 from argus_pipeline.recordings.result import RecordingResult
 from argus_pipeline.statistics import faults, schemas, signals
 from argus_pipeline.statistics.boots import read_boots, with_firmware
 from argus_pipeline.statistics.codes import CODE_PATTERNS, CodePattern
-from argus_pipeline.statistics.events import SCHEMA, events
-from argus_pipeline.statistics.exposures import exposures
+from argus_pipeline.statistics.counting import (
+    all_messages,
+    by_second,
+    by_source,
+    collect,
+    critical_events,
+    sifted,
+)
+from argus_pipeline.statistics.event_signals import event_curves, event_signals
+from argus_pipeline.statistics.exposures import exposures, operation_spans, total_hours
 from argus_pipeline.statistics.failures import readable
 from argus_pipeline.statistics.firmware import EVER, NEVER, Update
 from argus_pipeline.statistics.lifecycles import lifecycle_statistics
-from argus_pipeline.statistics.segments import marks_of, segment
+from argus_pipeline.statistics.rates import rates
+from argus_pipeline.statistics.restarts import restarts
+from argus_pipeline.statistics.segments import marks_of
 from argus_pipeline.statistics.severity import CRITICAL
 from argus_pipeline.statistics.sources import (
     DLT,
     RecordingTables,
-    TableGroup,
     group_tables,
     name_recordings,
 )
-from argus_pipeline.statistics.templates import shortened, template
-from argus_pipeline.statistics.timeline import CLOCK_SET_FROM, timeline
+from argus_pipeline.statistics.timeline import timeline
+from argus_pipeline.statistics.timing import bursts, gaps
 from argus_pipeline.statistics.update_evidence import update_of
-
-MAX_CRITICAL_EVENTS: Final = 1_000
-MAX_TEXT_CHARACTERS: Final = 1_000
-
-_BEFORE_ALL_TIMES: Final = -(2**63) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,13 @@ class BatchStatistics:
     critical_events: pl.DataFrame
     critical_templates: pl.DataFrame
     signals: pl.DataFrame
+    event_signals: pl.DataFrame
+    event_curves: pl.DataFrame
     lifecycles: pl.DataFrame
+    boots: pl.DataFrame
+    rates: pl.DataFrame
+    bursts: pl.DataFrame
+    gaps: pl.DataFrame
     exposures: pl.DataFrame
     fault_counts: pl.DataFrame
     update: pl.DataFrame
@@ -103,104 +112,63 @@ def compute_statistics(
         groups = group_tables(sources, storage_options)
         of_messages = [group for group in groups if group.holds_messages]
         boots = read_boots(groups)
-        of_dlt = [events(group) for group in of_messages if group.format == DLT]
-        update = update_of(groups, _all(of_dlt), boots, firmware, firmware_from)
+        of_dlt = [group for group in of_messages if group.format == DLT]
+        update = update_of(groups, all_messages(of_dlt), boots, firmware, firmware_from)
         boots, marks = with_firmware(boots, update), marks_of(update, boots)
-        messages = _all([_with_segment(group, marks) for group in of_messages])
-        counts = _collect(_counts(messages))
-        seconds = _collect(_seconds(messages))
-        found = _collect(faults.fault_groups(messages, patterns))
-        critical = _collect(_critical(messages))
-        measured = [
-            signals.unfold(group, _collect(frame))
-            for group in of_messages
-            if (frame := signals.signals(group)) is not None
-        ]
+        messages = all_messages(of_messages, marks)
+        counts = by_source(messages)
+        seconds = by_second(messages)
+        with sifted(messages, patterns) as bad:
+            found = collect(faults.fault_groups(bad, patterns))
+            critical = critical_events(bad, patterns)
         ecus = lifecycle_statistics(groups)
-        hours = exposures(groups, boots, update, marks)
+        spans = operation_spans(groups, boots, update, marks)
     counts, found, critical = (name_recordings(f, groups) for f in (counts, found, critical))
-    coded = found.filter(pl.col("code").is_not_null())
-    measures = pl.concat(measured or [schemas.empty("signals")], how="vertical_relaxed")
+    critical = schemas.fit("critical_events", critical)
+    with readable():
+        measures = [
+            (group, signals.by_second(group))
+            for group in of_messages
+            if signals.signal_columns(group)
+        ]
+        measured = [signals.signals(group, each) for group, each in measures]
+        restarted = restarts(groups, boots, critical, ecus.losses)
+    is_coded = pl.col("code").is_not_null()
+    coded = found.filter(is_coded)
+    once = found.select(
+        coded=pl.col("once").filter(is_coded).sum(),
+        fingerprinted=pl.col("once").filter(~is_coded).sum(),
+    )
+    codes = faults.codes(found, patterns)
+    hours = exposures(spans, boots)
+    moments = faults.critical_moments(critical)
+    near = event_signals(moments, measures)
     recordings = _recordings(results, counts)
     return BatchStatistics(
         recordings=recordings,
-        totals=schemas.fit("totals", _totals(counts, coded, recordings, ecus.totals)),
+        totals=schemas.fit("totals", _totals(counts, once, recordings, ecus.totals, boots, spans)),
         severities=_summed("severities", counts, "severity"),
         sources=_summed("sources", counts, "ecu", "app", "context", "severity"),
-        codes=faults.codes(found),
+        codes=codes,
         codes_by_ecu=_summed("codes_by_ecu", coded, "code", "ecu", "severity"),
         minutes=_summed(
             "minutes", seconds, pl.col("time").dt.truncate("1m").alias("minute"), "severity"
         ),
         timeline=timeline(seconds),
-        critical_events=schemas.fit("critical_events", _critical_events(critical, patterns)),
+        critical_events=critical,
         critical_templates=faults.critical_templates(found),
-        signals=schemas.fit("signals", measures),
+        signals=schemas.fit("signals", _concat("signals", measured)),
+        event_signals=near,
+        event_curves=event_curves(near, moments, measures),
         lifecycles=ecus.lifecycles,
+        boots=restarted,
+        rates=rates(counts, codes, boots, total_hours(spans)),
+        bursts=bursts(seconds),
+        gaps=gaps(seconds, boots),
         exposures=hours,
         fault_counts=faults.fault_counts(found, boots, update, marks),
         update=_update(update),
         losses=ecus.losses,
-    )
-
-
-def _collect(frame: pl.LazyFrame) -> pl.DataFrame:
-    # One at a time: together (`collect_all`) they share a scan by keeping all of it in memory.
-    return frame.collect(engine="streaming").cast({selectors.categorical(): pl.String})
-
-
-def _all(frames: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
-    return pl.concat(frames or [pl.LazyFrame(schema={**SCHEMA, "segment": pl.UInt32})])
-
-
-def _with_segment(group: TableGroup, marks: Sequence[int]) -> pl.LazyFrame:
-    """The messages of a group; where none has a lifecycle, with the segment of their time."""
-    if group.format == DLT:
-        return events(group).with_columns(segment=pl.lit(None, pl.UInt32))
-    return events(group).with_columns(segment=segment(pl.col("time"), marks))
-
-
-def _is_critical() -> pl.Expr:
-    return pl.col("severity").is_in(CRITICAL)
-
-
-def _counts(messages: pl.LazyFrame) -> pl.LazyFrame:
-    time = pl.col("time")
-    is_set = time >= CLOCK_SET_FROM
-    return messages.group_by("path", "ecu", "app", "context", "severity").agg(
-        pl.len().alias("messages"),
-        pl.col("event").sum().alias("events"),
-        pl.col("unmapped").sum().alias("unmapped"),
-        time.null_count().alias("unplaced"),
-        (~is_set).sum().alias("clock_not_set"),
-        time.filter(is_set).min().alias("first_set"),
-        time.filter(is_set).max().alias("last_set"),
-        time.min().alias("first"),
-        time.max().alias("last"),
-    )
-
-
-def _seconds(messages: pl.LazyFrame) -> pl.LazyFrame:
-    return (
-        messages.filter(pl.col("time").is_not_null())
-        .group_by(pl.col("time").dt.truncate("1s"), "severity")
-        .agg(pl.len().alias("messages"))
-    )
-
-
-def _critical(messages: pl.LazyFrame) -> pl.LazyFrame:
-    return (
-        messages.filter(_is_critical())
-        .with_columns(pl.col("time").cast(pl.Int64).fill_null(_BEFORE_ALL_TIMES).alias("when"))
-        .top_k(MAX_CRITICAL_EVENTS, by=["when", "path", "table", "offset"])
-    )
-
-
-def _critical_events(critical: pl.DataFrame, patterns: Sequence[CodePattern]) -> pl.DataFrame:
-    return critical.with_columns(
-        code=faults.all_codes(patterns).list.first(),
-        template=template(pl.col("text")),
-        text=shortened(pl.col("text"), MAX_TEXT_CHARACTERS),
     )
 
 
@@ -235,7 +203,12 @@ def _recordings(results: Sequence[RecordingResult], counts: pl.DataFrame) -> pl.
 
 
 def _totals(
-    counts: pl.DataFrame, coded: pl.DataFrame, recordings: pl.DataFrame, ecus: pl.DataFrame
+    counts: pl.DataFrame,
+    once: pl.DataFrame,
+    recordings: pl.DataFrame,
+    ecus: pl.DataFrame,
+    boots: pl.DataFrame,
+    spans: pl.DataFrame,
 ) -> pl.DataFrame:
     critical = pl.col("messages").filter(pl.col("severity").is_in(CRITICAL)).sum()
     summed = counts.select(
@@ -249,9 +222,16 @@ def _totals(
         pl.len().alias("recordings"),
         pl.col("decoded_bytes", "quarantined_bytes", "fault_count", "unread_bytes").sum(),
     )
+    of_boots = boots.select(boots=pl.col("boot_id").n_unique(), hours=pl.lit(total_hours(spans)))
     return pl.concat(
-        [summed, from_results, coded.select(coded=pl.col("once").sum()), ecus], how="horizontal"
+        [summed, from_results, once, ecus, of_boots],
+        how="horizontal",
     )
+
+
+def _concat(name: str, frames: Sequence[pl.DataFrame | None]) -> pl.DataFrame:
+    found = [frame for frame in frames if frame is not None]
+    return pl.concat(found or [schemas.empty(name)], how="vertical_relaxed")
 
 
 def _update(update: Update) -> pl.DataFrame:

@@ -40,7 +40,9 @@ _READ: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "software_version": pl.String,
     "first_storage_time": _TIME,
     "last_storage_time": _TIME,
+    "first_uptime_s": pl.Float64,
     "last_uptime_s": pl.Float64,
+    "last_offset": pl.UInt64,
     "messages": pl.UInt64,
 }
 
@@ -54,7 +56,8 @@ def read_boots(groups: Sequence[TableGroup]) -> pl.DataFrame:
         `clocked`: its start is known, and by a clock that was set;
         `boot_id`: the same for all rows of one boot, whatever the recording;
         `version`: what the ECU answered in the boot, null where it did not;
-        `since`, `until`: when it ran; by the receiver's clock where it has no clock of its own.
+        `since`, `until`: when it ran; by the receiver's clock where it has no clock of its own;
+        `heard`: when it was first heard of.
     """
     scans = [
         group.scan().select(
@@ -150,6 +153,9 @@ def _with_versions(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(
         version=pl.when(told != "").then(told).drop_nulls().first().over("boot_id"),
         since=pl.when(clocked).then("start").when(set_clock).then("first_storage_time"),
+        heard=pl.when(clocked).then(
+            pl.col("start") + pl.duration(nanoseconds=pl.col("first_uptime_s").fill_null(0) * 1e9)
+        ),
         until=pl.when(clocked).then("end").when(set_clock).then("last_storage_time"),
     )
 

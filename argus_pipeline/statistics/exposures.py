@@ -1,9 +1,10 @@
 """Hours of operation by firmware: what counts of faults are set against.
 
 A vehicle operates while any of its ECUs does: the hours are the length of the union of lifecycles,
-over ECUs and recordings. Where an ECU of a recording has no clocked lifecycle (no uptime, `.rec`,
-formats of others), the spans of its event times stand in, cut where nothing came for longer than
-`SILENCE` and at the moments of an update.
+over ECUs and recordings, each from its first message on. (What an ECU did before it was recorded
+says nothing, however long it ran: faults of that time are in no table.) Where an ECU of a recording
+has no clocked lifecycle (no uptime, `.rec`, formats of others), the spans of its event times stand
+in, cut where nothing came for longer than `SILENCE` and at the moments of an update.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ _BIN: Final = "1m"
 _SPAN: Final = pl.Schema({"firmware": pl.String, "start": pl.Int64, "end": pl.Int64})
 
 
-def exposures(
+def operation_spans(
     groups: Sequence[TableGroup], boots: pl.DataFrame, update: Update, marks: Sequence[int]
 ) -> pl.DataFrame:
-    """The frame `exposures` of a batch.
+    """When ECUs of the vehicle operated: `firmware`, and `start` and `end` in ns since 1970.
 
     Args:
         groups: all tables of the batch.
@@ -42,15 +43,19 @@ def exposures(
         marks: moments (ns since 1970) at which spans of event times are cut.
     """
     clocked = boots.filter("clocked").select(
-        "firmware", start=pl.col("since").cast(pl.Int64), end=pl.col("until").cast(pl.Int64)
+        "firmware", start=pl.col("heard").cast(pl.Int64), end=pl.col("until").cast(pl.Int64)
     )
-    hours = union_hours(
-        pl.concat(
-            [clocked, *_of_unclocked(groups, boots), *_of_other_formats(groups, update, marks)]
-        )
+    return pl.concat(
+        [clocked, *_of_unclocked(groups, boots), *_of_other_formats(groups, update, marks)]
     )
+
+
+def exposures(spans: pl.DataFrame, boots: pl.DataFrame) -> pl.DataFrame:
+    """The frame `exposures` of a batch, from its `operation_spans` and its boots."""
     counted = boots.group_by("firmware").agg(lifecycles=pl.col("boot_id").n_unique())
-    found = hours.join(counted, on="firmware", how="full", coalesce=True, nulls_equal=True)
+    found = union_hours(spans).join(
+        counted, on="firmware", how="full", coalesce=True, nulls_equal=True
+    )
     return schemas.fit(
         "exposures",
         found.with_columns(
@@ -58,6 +63,11 @@ def exposures(
             pl.col("first_time", "last_time").cast(schemas.TIME),
         ),
     )
+
+
+def total_hours(spans: pl.DataFrame) -> float:
+    """Hours of operation of the vehicle, whatever it ran."""
+    return float(union_hours(spans.with_columns(firmware=pl.lit(None, pl.String)))["hours"].sum())
 
 
 def union_hours(spans: pl.DataFrame) -> pl.DataFrame:
@@ -129,7 +139,6 @@ def _of_other_formats(
                 firmware=pl.col("segment").replace_strict(firmware, return_dtype=pl.String)
             ),
             "recording",
-            "segment",
         )
 
 
@@ -149,12 +158,13 @@ def _binned(messages: pl.LazyFrame, *by: str) -> pl.DataFrame:
 
 
 def _spans(binned: pl.DataFrame, *by: str) -> pl.DataFrame:
-    """Bins put together where no longer silence than `SILENCE` lies between them."""
+    """Bins put together where the firmware is one and no silence longer than `SILENCE` is."""
     limit = SILENCE // timedelta(microseconds=1) * 1_000
     silence = pl.col("start") - pl.col("end").cum_max().shift().over(*by)
+    changed = pl.col("firmware").ne_missing(pl.col("firmware").shift().over(*by))
     return (
         binned.sort(*by, "start")
-        .with_columns(span=(silence.is_null() | (silence > limit)).cum_sum())
+        .with_columns(span=(silence.is_null() | (silence > limit) | changed).cum_sum())
         .group_by("span", maintain_order=True)
         .agg(pl.col("firmware").first(), pl.col("start").min(), pl.col("end").max())
         .select(pl.col(name).cast(kind) for name, kind in _SPAN.items())

@@ -12,7 +12,12 @@ from typing import Final
 import polars as pl
 
 from argus_pipeline.statistics import schemas
-from argus_pipeline.statistics.codes import CodePattern, codes_in, may_have_codes
+from argus_pipeline.statistics.codes import (
+    CodePattern,
+    code_positions,
+    codes_in,
+    may_have_codes,
+)
 from argus_pipeline.statistics.fingerprints import NO_TEXT, fingerprint
 from argus_pipeline.statistics.firmware import TOLERANCE, Update
 from argus_pipeline.statistics.segments import bounds
@@ -30,6 +35,8 @@ OTHER: Final = "other"
 
 MAX_FAULTS: Final = 1_000
 MAX_TEMPLATES: Final = 1_000
+MAX_TEXT_CHARACTERS: Final = 1_000
+"""Of a text, where one is kept."""
 
 _FILE: Final = ("path", "table")
 _PLACE: Final = ("recording", "table")
@@ -47,16 +54,13 @@ def fault_groups(messages: pl.LazyFrame, patterns: Sequence[CodePattern]) -> pl.
     Returns:
         One row for each `code` (null: none), `template`, `ecu`, `severity`, `path`, `table`,
         `lifecycle` and `segment`; `messages`, of which `once` count here and not with another
-        code that they name first; `first`, the place of the first one; `last_time`.
+        code that they name first; `first`, the place of the first one, and of coded ones
+        `first_text`; `last_time`.
     """
     codes = pl.col("codes").list.len().fill_null(0)
-    listed = pl.col("severity").is_in(FINGERPRINTED)
-    # What may be a code is quick to find, and most texts hold none.
-    coded = pl.col("code").is_not_null() | may_have_codes(pl.col("text"), patterns)
     return (
-        messages.filter(listed | coded)
-        .with_columns(codes=all_codes(patterns))
-        .filter(listed | (codes > 0))
+        messages.with_columns(codes=all_codes(patterns))
+        .filter(pl.col("severity").is_in(FINGERPRINTED) | (codes > 0))
         .select(
             "time",
             "offset",
@@ -65,7 +69,8 @@ def fault_groups(messages: pl.LazyFrame, patterns: Sequence[CodePattern]) -> pl.
             "severity",
             "lifecycle",
             "segment",
-            template=template(pl.col("text")),
+            "text",
+            template=template(pl.col("text"), patterns),
             code="codes",
             nth=pl.int_ranges(codes),
         )
@@ -76,7 +81,19 @@ def fault_groups(messages: pl.LazyFrame, patterns: Sequence[CodePattern]) -> pl.
             once=(pl.col("nth").fill_null(0) == 0).sum(),
             first=_first_key().min(),
             last_time=pl.col("time").max(),
+            first_text=pl.when(pl.col("code").is_not_null())
+            .then(pl.col("text").str.slice(0, MAX_TEXT_CHARACTERS))
+            .min_by(_first_key()),
         )
+    )
+
+
+def may_be_faults(patterns: Sequence[CodePattern]) -> pl.Expr:
+    """Whether a message may be one of `fault_groups`: quicker than to look for its codes."""
+    return (
+        pl.col("severity").is_in(FINGERPRINTED)
+        | pl.col("code").is_not_null()
+        | may_have_codes(pl.col("text"), patterns)
     )
 
 
@@ -90,7 +107,7 @@ def all_codes(patterns: Sequence[CodePattern]) -> pl.Expr:
     )
 
 
-def codes(groups: pl.DataFrame) -> pl.DataFrame:
+def codes(groups: pl.DataFrame, patterns: Sequence[CodePattern]) -> pl.DataFrame:
     """The frame `codes`."""
     coded = groups.filter(pl.col("code").is_not_null())
     reporters = (
@@ -100,7 +117,9 @@ def codes(groups: pl.DataFrame) -> pl.DataFrame:
         .group_by("code", maintain_order=True)
         .agg(pl.col("ecu").first(), pl.col("ecu").drop_nulls().len().alias("ecus"))
     )
-    return schemas.fit("codes", _first_places(coded, "code").join(reporters, on="code"))
+    found = _first_places(coded, "code").join(reporters, on="code", maintain_order="left")
+    positions = code_positions(found.select("code", text="first_text"), patterns)
+    return schemas.fit("codes", found.with_columns(positions))
 
 
 def critical_templates(groups: pl.DataFrame) -> pl.DataFrame:
@@ -138,6 +157,21 @@ def fault_counts(
             .otherwise(pl.col("title").fill_null(NO_TEXT))
         ),
     )
+
+
+def critical_moments(critical: pl.DataFrame) -> dict[str, list[int]]:
+    """Seconds since 1970 of the critical events of each fault, that of most events first.
+
+    Args:
+        critical: the frame `critical_events`.
+    """
+    timed = critical.filter(pl.col("time").is_not_null())
+    found: dict[str, list[int]] = {}
+    for code, text, second in timed.select(
+        "code", "template", pl.col("time").dt.epoch("s")
+    ).iter_rows():
+        found.setdefault(code or fingerprint(text), []).append(second)
+    return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
 
 
 def placed(
@@ -235,7 +269,7 @@ def _first_places(found: pl.DataFrame, *by: str) -> pl.DataFrame:
             pl.col("messages").sum(),
             pl.col("last_time").max(),
             pl.col("severity").min(),
-            pl.col("first", *_PLACE).first(),
+            pl.col("first", "first_text", *_PLACE).first(),
             *(boots if "boot_id" in found.columns else []),
         )
         .with_columns(

@@ -29,6 +29,7 @@ def test_a_batch_reaches_its_report_and_every_check_passes(pipeline, samples) ->
         "manifest_integrity": True,
         "all_recordings_accounted_for": True,
         "statistics_add_up": True,
+        "firmware_is_known": True,
         "claims_cite_evidence": True,
     }
     for suffix in ("md", "html", "json"):

@@ -25,7 +25,8 @@ def minute(number: float) -> datetime:
 def boot(begin: float, end: float, **more: Any) -> dict[str, Any]:
     start = minute(begin)
     uptime = (end - begin) * 60
-    return {"start": start, "end": minute(end), "last_uptime_s": uptime, **more}
+    usual = {"start": start, "end": minute(end), "first_uptime_s": 0.0, "last_uptime_s": uptime}
+    return {**usual, **more}
 
 
 def counted(batch: MadeBatch, firmware_from: str | None = None) -> BatchStatistics:
@@ -46,6 +47,11 @@ def test_hours_are_the_union_over_ecus(tmp_path: Path) -> None:
     assert hours(statistics) == {NEW: (2.0, 3)}
     row = statistics.exposures.row(0, named=True)
     assert (row["first_time"], row["last_time"]) == (minute(0), minute(150))
+
+
+def test_what_ran_before_it_was_recorded_does_not_count(tmp_path: Path) -> None:
+    late = boot(0, 600, first_uptime_s=540 * 60.0)
+    assert hours(counted(MadeBatch(tmp_path).dlt("a.dlt", [{}], boots=[late]))) == {NEW: (1.0, 1)}
 
 
 def test_a_boot_in_two_recordings_is_one(tmp_path: Path) -> None:

@@ -112,6 +112,16 @@ def test_a_fingerprint_is_the_same_for_ever() -> None:
     assert fingerprint("retry <n> failed") == "fp-b8bbb2c62af7"
 
 
+def test_lists_of_any_length_and_numbers_of_any_kind_have_one_fingerprint(tmp_path: Path) -> None:
+    texts = [
+        "cells 3 low, key 12345678",
+        "cells 3, 4 low, key 123456ab",
+        "cells 1,5;7 low, key a1b2",
+    ]
+    batch = MadeBatch(tmp_path).dlt("a.dlt", [{"severity": "warn", "text": t} for t in texts])
+    assert rows(counted(batch, None), "kind", "messages") == [("fingerprint", 3)]
+
+
 def test_beyond_the_bound_faults_are_summed_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
