@@ -1,82 +1,83 @@
-"""What was usual before a batch: of its vehicle, and of its platform."""
+"""What was usual before a batch: of its vehicle, and of the other vehicles of its platform."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Final
 
 import polars as pl
 
+from argus_pipeline.batches.manifest import Manifest
 from argus_pipeline.fleet.cells import HOURS, SECONDS_AN_HOUR
+from argus_pipeline.fleet.comparison import fault_names
 from argus_pipeline.fleet.rollup import read_sums, read_vehicle
 from argus_pipeline.storage.object_store import ObjectStore
 
+VEHICLE: Final = "vehicle"
+PLATFORM: Final = "platform"
+
 BASELINE: Final = pl.Schema(
     {
-        "kind": pl.String,
+        "scope": pl.String,
         "fault": pl.String,
-        "vehicle_rate": pl.Float64,
-        "vehicle_hours": pl.Float64,
-        "fleet_rate": pl.Float64,
-        "fleet_hours": pl.Float64,
+        "title": pl.String,
+        "messages": pl.Int64,
+        "hours": pl.Float64,
     }
 )
 
 
-def read_baseline(
-    store: ObjectStore, *, batch: str, platform: str, vehicle: str, before: datetime
-) -> pl.DataFrame:
-    """How often each fault came so far, one row a fault of the platform.
+def read_baseline(store: ObjectStore, manifest: Manifest) -> pl.DataFrame:
+    """How often each fault came so far, as `diagnosis.baseline` takes it.
 
-    Two small objects of the roll-ups are read, however many batches there are. The fleet's part is
-    what is rolled up by now, without this batch: batches of other vehicles that were created later
-    may be in it.
+    A few small objects of the roll-ups are read, however many batches there are. Of the vehicle
+    only batches that were created earlier count; of the others what is rolled up by now.
 
     Args:
         store: the bucket.
-        batch: the batch that is looked at, which does not count.
-        platform: its platform.
-        vehicle: its vehicle.
-        before: the creation of the batch; only earlier ones of the vehicle count.
+        manifest: of the batch that is looked at, which does not count.
 
     Returns:
-        `kind`, `fault`, messages per hour and the hours behind it: of the vehicle's earlier
-        batches, and of all of the platform. A rate is null where there are no hours.
+        One row a fault of the `vehicle` (its earlier batches) and of the `platform` (all its other
+        vehicles), with the messages and the hours of operation of the scope. A scope without
+        faults has one row with a null fault.
+
+    Raises:
+        BadInput: the roll-ups are of another version.
     """
-    own = read_vehicle(store, platform, vehicle)
-    earlier = own.filter(pl.col("batch") != batch, pl.col("created") < before)
-    sums = read_sums(store, "exposures", "faults")
-    fleet = sums["faults"].filter(pl.col("platform") == platform)
-    this = own.filter(pl.col("batch") == batch)
-    counted = _messages(fleet).join(
-        _messages(_faults(this)), on=["kind", "fault"], how="left", suffix="_here"
-    )
-    seconds = sums["exposures"].filter(pl.col("platform") == platform)["seconds"].sum()
-    fleet_hours = (int(seconds) - int(this["seconds"].sum())) / SECONDS_AN_HOUR
-    vehicle_hours = int(earlier["seconds"].sum()) / SECONDS_AN_HOUR
-    found = (
-        counted.with_columns(pl.col("messages") - pl.col("messages_here").fill_null(0))
+    own = read_vehicle(store, manifest.platform, manifest.vehicle)
+    earlier = own.filter(pl.col("batch") != manifest.batch, pl.col("created") < manifest.created)
+    sums = read_sums(store, "exposures", "faults", "names")
+    here = pl.col("platform") == manifest.platform
+    all_counts = _counts(sums["faults"].filter(here))
+    others = (
+        all_counts.join(_counts(_faults(own)), on="fault", how="left", suffix="_own")
+        .select("fault", pl.col("messages") - pl.col("messages_own").fill_null(0))
         .filter(pl.col("messages") > 0)
-        .join(_messages(_faults(earlier)), on=["kind", "fault"], how="left", suffix="_vehicle")
-        .with_columns(pl.col("messages_vehicle").fill_null(0))
     )
-    return found.select(
-        "kind",
-        "fault",
-        vehicle_rate=_rate("messages_vehicle", vehicle_hours),
-        vehicle_hours=pl.lit(vehicle_hours),
-        fleet_rate=_rate("messages", fleet_hours),
-        fleet_hours=pl.lit(fleet_hours),
-    ).sort("kind", "fault")
+    seconds = int(sums["exposures"].filter(here)["seconds"].sum()) - int(own["seconds"].sum())
+    titles = fault_names(sums).filter(here).group_by("fault").agg(pl.col("title").min())
+    return pl.concat(
+        [
+            _scope(VEHICLE, _counts(_faults(earlier)), int(earlier["seconds"].sum()), titles),
+            _scope(PLATFORM, others, seconds, titles),
+        ]
+    )
+
+
+def _scope(scope: str, counts: pl.DataFrame, seconds: int, titles: pl.DataFrame) -> pl.DataFrame:
+    known = counts if counts.height else pl.DataFrame({"fault": [None], "messages": [0]})
+    return (
+        known.with_columns(pl.col("fault").cast(pl.String))
+        .join(titles, on="fault", how="left")
+        .with_columns(scope=pl.lit(scope), hours=pl.lit(max(seconds, 0) / SECONDS_AN_HOUR))
+        .select(pl.col(name).cast(kind) for name, kind in BASELINE.items())
+        .sort("fault")
+    )
 
 
 def _faults(cells: pl.DataFrame) -> pl.DataFrame:
     return cells.filter(pl.col("kind") != HOURS)
 
 
-def _messages(counts: pl.DataFrame) -> pl.DataFrame:
-    return counts.group_by("kind", "fault").agg(pl.col("messages").sum())
-
-
-def _rate(messages: str, hours: float) -> pl.Expr:
-    return pl.col(messages) / hours if hours > 0 else pl.lit(None, pl.Float64)
+def _counts(counts: pl.DataFrame) -> pl.DataFrame:
+    return counts.group_by("fault").agg(pl.col("messages").sum())

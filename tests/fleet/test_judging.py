@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from math import inf
 
-import polars as pl
 import pytest
 from fleet.made import counts, exposures, put_batch
 
+from argus_pipeline.batches.arrivals import locate_manifest
+from argus_pipeline.batches.manifest import parse_manifest
+from argus_pipeline.diagnosis.baseline import COLUMNS
 from argus_pipeline.errors import BadInput
 from argus_pipeline.fleet.baseline import read_baseline
 from argus_pipeline.fleet.classes import Finding, classify
@@ -214,20 +216,30 @@ def test_versions_are_compared_where_a_manifest_says_so_or_one_follows_the_other
 
 
 def test_a_batch_is_set_against_what_was_usual_before_it(object_store: ObjectStore) -> None:
-    put_batch(object_store, 0, exposures(v1=2.0), counts(("E001", "v1", 4)), vehicle="V1")
-    put_batch(object_store, 1, exposures(v1=8.0), counts(("E001", "v1", 1), ("E2", "v1", 5)))
-    batch = put_batch(object_store, 2, exposures(v1=5.0), counts(("E9", "v1", 9)), vehicle="V1")
+    def put(number: int, vehicle: str, hours: float, *rows: tuple[str, str, int]) -> str:
+        faults, ran = counts(*rows), exposures(v1=hours)
+        return put_batch(object_store, number, ran, faults, vehicle=vehicle)
+
+    put(0, "V1", 2.0, ("E001", "v1", 4))
+    put(1, "V2", 8.0, ("E001", "v1", 1), ("E002", "v1", 5))
+    batch = put(2, "V1", 5.0, ("E009", "v1", 9))
+    put(3, "V1", 7.0, ("E003", "v1", 9))
     update(object_store)
-    created = read_campaign(object_store, "none")["created"].dtype
-    assert created == pl.Datetime("us", "UTC")
-    found = read_baseline(
-        object_store,
-        batch=batch,
-        platform="J7",
-        vehicle="V1",
-        before=pl.read_parquet(object_store.get(keys.fleet_vehicle("J7", "V1")))["created"].max(),
-    )
+    key = locate_manifest(object_store, batch)
+    found = read_baseline(object_store, parse_manifest(object_store.get(key), key=key))
     assert found.rows() == [
-        ("code", "E001", 2.0, 2.0, 0.5, 10.0),
-        ("code", "E2", 0.0, 2.0, 0.5, 10.0),
+        ("vehicle", "E001", "DTC <*>", 4, 2.0),
+        ("platform", "E001", "DTC <*>", 1, 8.0),
+        ("platform", "E002", "DTC <*>", 5, 8.0),
     ]
+    assert found.columns == list(COLUMNS)
+
+
+def test_without_a_past_the_baseline_says_that_there_are_no_hours(
+    object_store: ObjectStore,
+) -> None:
+    batch = put_batch(object_store, 0, exposures(v1=5.0), counts(("E009", "v1", 9)))
+    update(object_store)
+    key = locate_manifest(object_store, batch)
+    found = read_baseline(object_store, parse_manifest(object_store.get(key), key=key))
+    assert found.rows() == [("vehicle", None, None, 0, 0.0), ("platform", None, None, 0, 0.0)]
