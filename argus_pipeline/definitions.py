@@ -14,8 +14,12 @@ warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 from assets import (  # noqa: E402
     batch_statistics,
+    campaign_health,
+    campaign_pages,
     charts,
     diagnosis,
+    firmware_comparison,
+    fleet_statistics,
     knowledge_base,
     parsed_csv,
     raw_batch,
@@ -43,7 +47,11 @@ prefix = (os.environ.get("ARGUS_S3_PREFIX") or "").strip("/")
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(
-        [raw_batch, parsed_csv, batch_statistics, charts, diagnosis, report, knowledge_base]
+        [
+            *(raw_batch, parsed_csv, batch_statistics, charts, diagnosis, report),
+            *(fleet_statistics, firmware_comparison, campaign_health, campaign_pages),
+            knowledge_base,
+        ]
     ),
     jobs=[uploads.batch_job, knowledge_base.knowledge_job],
     sensors=[uploads.completed_uploads, upkeep.asset_upkeep],

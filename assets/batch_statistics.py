@@ -1,9 +1,11 @@
 """What happened in a batch: counts by severity, source, code and time, from the typed tables."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from dagster import (
     AssetCheckResult,
+    AssetCheckSeverity,
     AssetCheckSpec,
     AssetExecutionContext,
     Failure,
@@ -15,18 +17,24 @@ from polars import DataFrame, col
 
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import replace_event_counts
+from argus_pipeline.fleet.changes import announce
 from argus_pipeline.recordings.finished import read_results
 from argus_pipeline.statistics import (
+    BatchStatistics,
     check_totals,
     compute_statistics,
     recording_tables,
     write_statistics,
 )
+from argus_pipeline.statistics.code_patterns import code_patterns
 from argus_pipeline.statistics.event_rows import event_rows
 from assets.common import OWNERS, RETRIES, batches, column_schema, inline_table, read_manifest
 from assets.parsed_csv import parsed_csv
 from resources.database import DatabaseResource
 from resources.object_store import ObjectStoreResource
+
+MAX_UNPLACED: Final = 0.5
+"""Share of the hours of operation above which a batch says little on either firmware."""
 
 
 @asset(
@@ -35,7 +43,7 @@ from resources.object_store import ObjectStoreResource
     group_name="batch",
     kinds={"polars", "parquet"},
     owners=OWNERS,
-    code_version="2",
+    code_version="3",
     retry_policy=RETRIES,
     check_specs=[
         AssetCheckSpec(
@@ -44,18 +52,34 @@ from resources.object_store import ObjectStoreResource
             partitions_def=batches,
             blocking=True,
             description="The sums over severities, sources and time are the rows that were parsed.",
-        )
+        ),
+        AssetCheckSpec(
+            "firmware_is_known",
+            asset="batch_statistics",
+            partitions_def=batches,
+            description="Of most hours of operation it can be told what the vehicle ran in them.",
+        ),
     ],
 )
 def batch_statistics(
     context: AssetExecutionContext, object_store: ObjectStoreResource, database: DatabaseResource
 ) -> Iterator[AssetCheckResult | MaterializeResult]:
-    """Messages by severity, ECU, code and minute; lifecycles and losses; critical events."""
+    """Messages, faults and hours by severity, ECU, code, firmware and time; boots and signals.
+
+    `docs/statistics.md` describes every frame.
+    """
     store = object_store.store()
     manifest, _, _ = read_manifest(context, store)
     results = read_results(store, manifest)
     tables = recording_tables(results, lambda table: store.uri(table.parquet_key))
-    statistics = compute_statistics(tables, results, storage_options=store.storage_options())
+    statistics = compute_statistics(
+        tables,
+        results,
+        storage_options=store.storage_options(),
+        patterns=code_patterns(),
+        firmware=manifest.firmware,
+        firmware_from=manifest.firmware_from,
+    )
     differences = [str(difference) for difference in check_totals(statistics, results)]
     yield AssetCheckResult(
         passed=not differences,
@@ -65,11 +89,13 @@ def batch_statistics(
             "differences": MetadataValue.json(differences),
         },
     )
+    yield _firmware_check(statistics)
     if differences:
         raise Failure(
             f"The statistics do not add up: {'; '.join(differences)}", allow_retries=False
         )
     written = write_statistics(store, manifest.batch, statistics)
+    announce(store, manifest.batch)
     with session(database.engine()) as opened:
         replace_event_counts(opened, manifest.batch, event_rows(statistics))
     yield MaterializeResult(
@@ -81,6 +107,15 @@ def batch_statistics(
             "messages without a time": statistics.total("unplaced"),
             "lifecycles": statistics.total("lifecycles"),
             "lost messages": statistics.total("lost_messages"),
+            "hours of operation": float(statistics.total("hours")),
+            "the update": statistics.update["evidence"].item(),
+            "hours by firmware": inline_table(statistics.exposures),
+            "faults by firmware": inline_table(_faults(statistics.fault_counts)),
+            "boots that ended badly": inline_table(
+                statistics.boots.filter(col("ended").is_in(["reset", "critical"]))
+            ),
+            "bursts": inline_table(statistics.bursts, rows=10),
+            "signals near faults": inline_table(statistics.event_signals, rows=10),
             "lifecycles of the ECUs": inline_table(_lifecycles(statistics.lifecycles)),
             "senders with losses": inline_table(statistics.losses, rows=10),
             "severities": inline_table(statistics.severities),
@@ -88,6 +123,27 @@ def batch_statistics(
             "critical messages": inline_table(statistics.critical_templates, rows=10),
             "tables": MetadataValue.md("\n".join(f"- `{store.uri(k)}`" for k in written.values())),
         }
+    )
+
+
+def _firmware_check(statistics: BatchStatistics) -> AssetCheckResult:
+    hours = statistics.exposures
+    unplaced = float(hours.filter(col("firmware").is_null())["hours"].sum())
+    return AssetCheckResult(
+        passed=unplaced <= MAX_UNPLACED * float(hours["hours"].sum()),
+        check_name="firmware_is_known",
+        severity=AssetCheckSeverity.WARN,
+        metadata={
+            "hours that cannot be placed": unplaced,
+            "evidence of the update": statistics.update["evidence"].item(),
+        },
+    )
+
+
+def _faults(frame: DataFrame) -> DataFrame:
+    """What people ask of a fault; the rest is in the frame."""
+    return frame.select(
+        "fault", "title", "severity", "ecu", "firmware", "messages", "lifecycles", "first_time"
     )
 
 

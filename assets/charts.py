@@ -2,7 +2,7 @@
 
 from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, asset
 
-from argus_pipeline.charts import ChartContext, draw_charts, write_charts
+from argus_pipeline.charts import ChartContext, charts_that_matter, draw_charts, write_charts
 from argus_pipeline.statistics import read_statistics
 from assets.batch_statistics import batch_statistics
 from assets.common import OWNERS, RETRIES, batches, read_manifest
@@ -15,20 +15,25 @@ from resources.object_store import ObjectStoreResource
     group_name="batch",
     kinds={"altair", "html"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     retry_policy=RETRIES,
 )
 def charts(context: AssetExecutionContext, object_store: ObjectStoreResource) -> MaterializeResult:
-    """Severities over time and top codes, each as self-contained HTML, SVG and PNG."""
+    """Severities, codes, ECUs and restarts of a batch, each as self-contained HTML, SVG and PNG.
+
+    Pictures of those that say something about this batch are inline.
+    """
     store = object_store.store()
     manifest, _, _ = read_manifest(context, store)
     statistics = read_statistics(store, manifest.batch)
     drawn = draw_charts(statistics, ChartContext.of(manifest))
     pages = write_charts(store, manifest.batch, drawn)
+    shown = charts_that_matter(statistics)
     return MaterializeResult(
         metadata={
             name.replace("_", " "): MetadataValue.md(
-                f"![{name}]({chart.preview_uri()})\n\n`{store.uri(pages[name])}`"
+                (f"![{name}]({chart.preview_uri()})\n\n" if name in shown else "")
+                + f"`{store.uri(pages[name])}`"
             )
             for name, chart in drawn.items()
         }

@@ -4,6 +4,7 @@ from typing import Final
 
 from dagster import (
     AssetExecutionContext,
+    AutomationCondition,
     Backoff,
     DynamicPartitionsDefinition,
     Failure,
@@ -32,6 +33,24 @@ batches = DynamicPartitionsDefinition(name=PARTITIONS_NAME)
 RETRIES: Final = RetryPolicy(
     max_retries=6, delay=2, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS
 )
+
+
+def after_any_batch() -> AutomationCondition:
+    """For what is made of all batches: once after any of them changed.
+
+    A change is remembered until a run was requested for it, so one that comes while a run is going
+    on makes another run after that. `.since_last_handled()` would forget it when the run ends, and
+    `.since(newly_requested)` what comes in the tick that sees the request.
+    """
+    updated = AutomationCondition.any_deps_updated()
+    requested = AutomationCondition.newly_requested() & ~updated
+    return updated.since(requested) & ~AutomationCondition.in_progress()
+
+
+def after_upstream() -> AutomationCondition:
+    """For what follows from that: in the same run, or as soon as an own run has ended."""
+    updated = AutomationCondition.any_deps_updated()
+    return updated.since(AutomationCondition.newly_requested()) & ~AutomationCondition.in_progress()
 
 
 def read_manifest(

@@ -12,11 +12,16 @@ from dagster import (
     MetadataValue,
     asset,
 )
+from polars import DataFrame
 
+from argus_pipeline.batches.manifest import Manifest
 from argus_pipeline.diagnosis import Diagnosis, check_citations, diagnose, save_diagnosis
+from argus_pipeline.errors import BadInput
+from argus_pipeline.fleet.baseline import read_baseline
 from argus_pipeline.recordings.finished import read_results
 from argus_pipeline.report import escape
 from argus_pipeline.statistics import read_statistics
+from argus_pipeline.storage.object_store import ObjectStore
 from assets.batch_statistics import batch_statistics
 from assets.common import OWNERS, RETRIES, batches, read_manifest
 from assets.knowledge_base import knowledge_base
@@ -33,7 +38,7 @@ DIAGNOSIS_POOL = "diagnosis"
     group_name="batch",
     kinds={"haystack", "postgres"},
     owners=OWNERS,
-    code_version="2",
+    code_version="3",
     retry_policy=RETRIES,
     pool=DIAGNOSIS_POOL,
     check_specs=[
@@ -65,6 +70,7 @@ def diagnosis(
         read_statistics(store, manifest.batch),
         database.engine(),
         embedder.embedder(),
+        baseline=_baseline(context, store, manifest),
     )
     problems = [f"{p.where}: {p.what}" for p in check_citations(found)]
     yield AssetCheckResult(
@@ -93,6 +99,17 @@ def diagnosis(
             "articles": MetadataValue.md(_articles(found)),
         }
     )
+
+
+def _baseline(
+    context: AssetExecutionContext, store: ObjectStore, manifest: Manifest
+) -> DataFrame | None:
+    """What was usual before. A batch is diagnosed without it where the roll-ups are of no use."""
+    try:
+        return read_baseline(store, manifest)
+    except BadInput as error:
+        context.log.warning(f"no baseline: {error}")
+        return None
 
 
 # Claims and titles can repeat a stranger's log, so they are escaped.

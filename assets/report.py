@@ -2,9 +2,10 @@
 
 from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, asset
 
-from argus_pipeline.charts import read_drawings
+from argus_pipeline.charts import charts_that_matter, read_drawings
 from argus_pipeline.diagnosis import load_diagnosis
 from argus_pipeline.report import render_markdown, write_report
+from argus_pipeline.statistics import read_statistics
 from assets.charts import charts
 from assets.common import OWNERS, RETRIES, batches
 from assets.diagnosis import diagnosis
@@ -18,7 +19,7 @@ from resources.object_store import ObjectStoreResource
     group_name="batch",
     kinds={"markdown", "html"},
     owners=OWNERS,
-    code_version="2",
+    code_version="3",
     retry_policy=RETRIES,
 )
 def report(
@@ -28,7 +29,8 @@ def report(
     store = object_store.store()
     batch = context.partition_key
     found = load_diagnosis(database.engine(), batch)
-    written = write_report(store, found, read_drawings(store, batch))
+    shown = charts_that_matter(read_statistics(store, batch))
+    written = write_report(store, found, read_drawings(store, batch, shown))
     return MaterializeResult(
         metadata={
             "report": MetadataValue.md(render_markdown(found)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import altair as alt
@@ -28,14 +28,18 @@ class RenderedChart:
     `preview_png` a picture of at most `MAX_PREVIEW_BYTES`.
     """
 
-    html: bytes
-    svg: bytes
-    png: bytes
-    preview_png: bytes
+    html: bytes = field(repr=False)
+    svg: bytes = field(repr=False)
+    png: bytes = field(repr=False)
+    preview_png: bytes = field(repr=False)
 
     def files(self) -> dict[str, bytes]:
         """What belongs in the bucket, by suffix."""
         return {"html": self.html, "svg": self.svg, "png": self.png}
+
+    def _repr_png_(self) -> bytes:
+        """The picture that a notebook shows."""
+        return self.preview_png
 
     def preview_uri(self) -> str:
         """The preview as a `data:` address, for a picture inside Markdown."""

@@ -7,21 +7,30 @@ thin line; a logarithmic one cannot be stacked. So there are two panels over the
 from __future__ import annotations
 
 import math
-from datetime import datetime
 from typing import Any, Final
 
 import altair as alt
 import polars as pl
 
 from argus_pipeline.charts.context import ChartContext
+from argus_pipeline.charts.lifecycle_lanes import (
+    BOOT,
+    Lanes,
+    lanes,
+    lanes_panel,
+    signs,
+    thinned,
+)
 from argus_pipeline.charts.style import (
     LABELS,
+    QUIET,
     WIDTH,
     counted,
     nothing_to_show,
     severity_colour,
     styled,
 )
+from argus_pipeline.charts.time_axis import TimeAxis, time_axis
 from argus_pipeline.statistics.batch import BatchStatistics
 from argus_pipeline.statistics.severity import CRITICAL, NONE, SEVERITIES
 from argus_pipeline.statistics.timeline import CLOCK_SET_FROM
@@ -32,8 +41,9 @@ EVERYDAY: Final = tuple(word for word in SEVERITIES if word not in BAD)
 
 _BAD_HEIGHT: Final = 200
 _EVERYDAY_HEIGHT: Final = 130
-# A single bin is not stretched over the whole width: the axis always has room for this many.
-_FEWEST_BINS: Final = 20
+_MAX_LANES: Final = 8
+# More dashed lines than this would be a fence.
+_MAX_BOOT_LINES: Final = 24
 _HOUR: Final = 3_600
 _DAY: Final = 86_400
 _UNITS: Final = ((_DAY, "day"), (_HOUR, "hour"), (60, "minute"), (1, "second"))
@@ -55,17 +65,22 @@ def severity_over_time(
         panel = nothing_to_show("no events with a severity", WIDTH, _BAD_HEIGHT)
         return styled(alt.vconcat(panel), TITLE, [*subtitle, facts], f"{TITLE}. {facts}")
     width = _bin_seconds(bars)
-    time = _time_axis(bars, width)
+    first, last = int(bars["start"].min()), int(bars["end"].max())  # type: ignore[arg-type]
+    axis = time_axis(first, last, width * 1000)
+    running = lanes(statistics.boots, statistics.lifecycles)
+    boots = _boot_moments(running, axis)
     present = statistics.timeline["severity"].cast(pl.String).unique().to_list()
     panels: list[alt.LayerChart] = []
     for words, height in ((BAD, _BAD_HEIGHT), (EVERYDAY, _EVERYDAY_HEIGHT)):
         rows = bars.filter(pl.col("word").is_in(words))
         if not rows.is_empty():
-            panels.append(_panel(rows, words, height, time, per_bin(width), present))
+            panels.append(_panel(rows, words, height, axis, per_bin(width), present, boots))
         elif words == BAD:
             none = set(present) <= {NONE}
             text = "no events with a severity" if none else "no fatal, error or warning messages"
             panels.append(nothing_to_show(text, WIDTH, _BAD_HEIGHT // 2))
+    if not running.ecus.is_empty():
+        panels.append(_lifecycles(running, axis, has_lines=not boots.is_empty()))
     facts = _facts(statistics)
     return styled(alt.vconcat(*panels, spacing=14), TITLE, [*subtitle, facts], f"{TITLE}. {facts}")
 
@@ -108,9 +123,10 @@ def _panel(
     rows: pl.DataFrame,
     words: tuple[str, ...],
     height: int,
-    time: dict[str, Any],
+    axis: TimeAxis,
     unit: str,
     present: list[str],
+    boots: pl.DataFrame,
 ) -> alt.LayerChart:
     fatal = rows.filter(pl.col("word") == "fatal")
     highest = int(rows["high"].max())  # type: ignore[arg-type]
@@ -120,7 +136,7 @@ def _panel(
         alt.Chart(_data(rows))
         .mark_bar(stroke="white", strokeWidth=0.4)
         .encode(
-            x=alt.X("start:T", **time),
+            x=alt.X("start:T", **axis.encoding),
             x2=alt.X2("end"),
             y=alt.Y(
                 "low:Q",
@@ -139,6 +155,8 @@ def _panel(
         )
     )
     layers: list[alt.Chart] = [bars]
+    if not boots.is_empty():
+        layers.append(_boot_lines(boots, axis))
     there = words if words == BAD else [word for word in words if word in present]
     name = listed([LABELS[word] for word in there])
     if fatal.height:
@@ -148,7 +166,7 @@ def _panel(
             alt.Chart(_data(middle))
             .mark_point(shape="triangle-down", size=45, filled=True, opacity=1, yOffset=6)
             .encode(
-                x=alt.X("middle:T", **time),
+                x=alt.X("middle:T", **axis.encoding),
                 y=alt.value(0),
                 color=severity_colour(present),
                 tooltip=[
@@ -164,6 +182,30 @@ def _panel(
     return alt.LayerChart(layer=layers, width=WIDTH, height=height, title=heading)
 
 
+def _boot_moments(running: Lanes, axis: TimeAxis) -> pl.DataFrame:
+    """The boots that are drawn as lines, none where there are too many: time (ms)."""
+    found = thinned(running, axis).filter(pl.col("sign") == BOOT).select("time").unique()
+    return found.sort("time") if found.height <= _MAX_BOOT_LINES else found.clear()
+
+
+def _boot_lines(boots: pl.DataFrame, axis: TimeAxis) -> alt.Chart:
+    lines: alt.Chart = (
+        alt.Chart(alt.InlineData(values=boots.to_dicts()))
+        .mark_rule(strokeDash=[4, 3], color=QUIET, strokeWidth=1)
+        .encode(x=alt.X("time:T", **axis.encoding))
+    )
+    return lines
+
+
+def _lifecycles(running: Lanes, axis: TimeAxis, *, has_lines: bool) -> alt.LayerChart:
+    shown = running.largest(_MAX_LANES)
+    title = f"Lifecycles of the ECUs; {signs(shown)}"
+    title += "; dashed above: boots" if has_lines else ""
+    if hidden := running.ecus.height - shown.ecus.height:
+        title += f"; {counted(hidden, 'more ECU')} not shown"
+    return lanes_panel(shown, axis, title=title)
+
+
 def count_ticks(highest: float, about: int) -> list[int]:
     """Whole numbers for an axis of counts: about so many, evenly spaced, the last at the top."""
     least = max(highest / max(about, 1), 1)
@@ -175,41 +217,6 @@ def count_ticks(highest: float, about: int) -> list[int]:
 def listed(words: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
-
-
-def _time_axis(bars: pl.DataFrame, width: int) -> dict[str, Any]:
-    """Title, scale and axis for whatever is placed in time."""
-    first, last = int(bars["start"].min()), int(bars["end"].max())  # type: ignore[arg-type]
-    missing = max(0, _FEWEST_BINS * width * 1000 - (last - first))
-    domain = [first - missing // 2, last + missing // 2]
-    span = (domain[1] - domain[0]) // 1000
-    days = _days(first, last)
-    if span > 5 * _DAY:
-        shape, title = "%d %b %Y", "Time (UTC)"
-    elif " to " in days:
-        shape, title = "%d %b %H:%M", f"Time (UTC), {days}"
-    else:
-        shape = "%H:%M:%S" if span < 10 * 60 else "%H:%M"
-        title = f"Time (UTC), {days}"
-    return {
-        "title": title,
-        # Not `domain`, which Vega-Lite takes for a time in `x` and for a number in `x2`.
-        "scale": alt.Scale(type="utc", domainMin=domain[0], domainMax=domain[1], nice=False),
-        "axis": alt.Axis(format=shape, labelOverlap=True, tickCount=10, grid=True),
-    }
-
-
-def _days(first: int, last: int) -> str:
-    days = [
-        f"{moment.day} {moment:%B %Y}"
-        # The last bin ends where the next one would start.
-        for moment in (_moment(first), _moment(last - 1))
-    ]
-    return days[0] if days[0] == days[1] else " to ".join(days)
-
-
-def _moment(milliseconds: int) -> datetime:
-    return pl.Series([milliseconds]).cast(pl.Datetime("ms", "UTC"))[0]  # type: ignore[no-any-return]
 
 
 def _facts(statistics: BatchStatistics) -> str:

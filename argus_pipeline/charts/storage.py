@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
+from argus_pipeline.charts.codes_by_ecu import codes_by_ecu
 from argus_pipeline.charts.context import ChartContext
 from argus_pipeline.charts.rendering import RenderedChart, render
+from argus_pipeline.charts.restarts import restarts
 from argus_pipeline.charts.severity_over_time import severity_over_time
+from argus_pipeline.charts.signals_around_events import signals_around_events
 from argus_pipeline.charts.top_codes import top_codes
 from argus_pipeline.statistics import BatchStatistics
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
 
-CHARTS: Final = {"severity_over_time": severity_over_time, "top_codes": top_codes}
+CHARTS: Final = {
+    "severity_over_time": severity_over_time,
+    "top_codes": top_codes,
+    "codes_by_ecu": codes_by_ecu,
+    "signals_around_events": signals_around_events,
+    "restarts": restarts,
+}
 """A batch's charts by name, in the order in which people look at them."""
 
 
@@ -34,10 +43,29 @@ def write_charts(
     return pages
 
 
-def read_drawings(store: ObjectStore, batch: str) -> dict[str, bytes]:
-    """The charts of a batch as SVG, by name.
+def charts_that_matter(statistics: BatchStatistics) -> tuple[str, ...]:
+    """The charts that say something of this batch, for a reader who has no time for the others.
+
+    Severities over time always; codes where there are any, by ECU where several reported them;
+    signals around events where one left its usual range; restarts where an ECU booted again.
+    """
+    boots = statistics.boots["ecu"].value_counts()["count"]
+    says_something = {
+        "severity_over_time": True,
+        "top_codes": not statistics.codes.is_empty(),
+        "codes_by_ecu": statistics.codes_by_ecu["ecu"].n_unique() > 1,
+        "signals_around_events": not statistics.event_signals.is_empty(),
+        "restarts": bool((boots > 1).any()),
+    }
+    return tuple(name for name in CHARTS if says_something[name])
+
+
+def read_drawings(
+    store: ObjectStore, batch: str, names: Iterable[str] = tuple(CHARTS)
+) -> dict[str, bytes]:
+    """Charts of a batch as SVG, by name.
 
     Raises:
         ObjectMissing: one was not written.
     """
-    return {name: store.get(keys.chart(batch, name, "svg")) for name in CHARTS}
+    return {name: store.get(keys.chart(batch, name, "svg")) for name in names}

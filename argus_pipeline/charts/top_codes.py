@@ -81,7 +81,7 @@ def _bars(rows: list[dict[str, Any]], present: list[str]) -> alt.LayerChart:
         y=alt.Y(
             "key:N",
             sort=None,
-            title="Fault code and ECU",
+            title=None,
             axis=alt.Axis(
                 labelExpr=f"slice(datum.value, {_RANK_DIGITS + 1})",
                 labelLimit=260,

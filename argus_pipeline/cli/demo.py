@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 # Prefixes of the bucket that people read, and the folder that each is copied to.
 COPIED: Final = ("reports", "charts", "parsed", "statistics", "quarantine")
 _THREADS: Final = 8
+# The demo's campaign: enough vehicles for a verdict, and little to parse.
+CAMPAIGN_VEHICLES: Final = 5
+CAMPAIGN_MEGABYTES: Final = 0.1
+# The roll-ups follow the last batch by a tick of the sensor and a run.
+SECONDS_FOR_ROLL_UPS: Final = 90
 
 
 def demo(
@@ -31,7 +36,7 @@ def demo(
         "demo-output"
     ),
     seed: Annotated[int, typer.Option(help="Another seed makes another fleet.")] = 1,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for the reports.", min=1)] = 170,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the reports.", min=1)] = 300,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the stack running, to look around in the UI.")
     ] = False,
@@ -42,7 +47,8 @@ def demo(
     each is, copies what was made and says where everything is. A stack that ran before goes on
     running.
 
-    Exit status: 0 when every batch reached its report, 1 otherwise.
+    Exit status: 0 when every batch reached its report and the roll-ups have all of them, 1
+    otherwise.
     """
     from rich.console import Console
 
@@ -55,7 +61,8 @@ def demo(
         store = ObjectStore(settings.load())
         console.print("\n[bold]Upload[/]: a simulated fleet and the samples, as a vehicle does")
         batches = [
-            _upload(console, store, paths, options) for paths, options in _fleet(console, seed)
+            _upload(console, store, paths, options)
+            for paths, options in _fleet(console, store, seed)
         ]
         console.print("\n[bold]Pipeline[/]: the sensor sees the manifests; nobody helps")
         statuses = _watch(console, store, batches, timeout)
@@ -66,6 +73,8 @@ def demo(
         for batch, verdict in verdicts.items():
             console.print(f"  {out / batch / 'report.html'}", soft_wrap=True)
             console.print(f"    {verdict}", markup=False, soft_wrap=True)
+        console.print("\n[bold]All batches[/]: did the update make anything worse?")
+        compared = _show_fleet(console, store, out)
         console.print(f"\n{len(finished)} of {len(batches)} batches have their report", end=" ")
         console.print(f"after {time.monotonic() - began:.0f} s.")
         for one in statuses:
@@ -77,7 +86,7 @@ def demo(
                     markup=False,
                     soft_wrap=True,
                 )
-    if len(finished) < len(batches):
+    if len(finished) < len(batches) or not compared:
         raise typer.Exit(1)
 
 
@@ -97,16 +106,32 @@ def _running_stack(console: Console, *, keep: bool) -> Iterator[None]:
             stack_commands.down()
 
 
-def _fleet(console: Console, seed: int) -> Iterator[tuple[Sequence[Path], BatchOptions]]:
+def _fleet(
+    console: Console, store: ObjectStore, seed: int
+) -> Iterator[tuple[Sequence[Path], BatchOptions]]:
     """The folders to upload, each with what its batch is."""
     from argus_pipeline import settings
-    from argus_pipeline.simulate.fleet import write_fleet
+    from argus_pipeline.simulate.fleet import VEHICLES_FILE, write_fleet
+    from argus_pipeline.simulate.scenarios import CAMPAIGN
+    from argus_pipeline.storage import keys
     from argus_pipeline.upload.options import BatchOptions, read_batch_file
 
     folder = settings.home() / "demo" / "fleet"
     write_fleet(folder, seed=seed)
     console.print(f"  simulated: {folder} (truth.json says what is wrong with it)", soft_wrap=True)
     for batch in sorted(path for path in folder.iterdir() if path.is_dir()):
+        yield [batch], read_batch_file(batch)
+    rollout = settings.home() / "demo" / "campaign"
+    write_fleet(
+        rollout,
+        seed=seed,
+        batches=CAMPAIGN_VEHICLES,
+        megabytes=CAMPAIGN_MEGABYTES,
+        campaign=True,
+    )
+    store.put(keys.campaign_vehicles(CAMPAIGN), (rollout / VEHICLES_FILE).read_bytes())
+    console.print(f"  campaign {CAMPAIGN}: {rollout}, its vehicles in the bucket", soft_wrap=True)
+    for batch in sorted(path for path in rollout.iterdir() if path.is_dir()):
         yield [batch], read_batch_file(batch)
     samples = settings.root() / "tests" / "data"
     dlt = sorted((samples / "dlt").glob("*.dlt"))
@@ -158,6 +183,51 @@ def _watch(
             if all(one.stage.is_final for one in found) or time.monotonic() > until:
                 return found
             time.sleep(1)
+
+
+def _show_fleet(console: Console, store: ObjectStore, out: Path) -> bool:
+    """Wait for the roll-ups and show them; say whether they came."""
+    from argus_pipeline.cli.campaign import print_campaign
+    from argus_pipeline.cli.compare import print_comparison
+    from argus_pipeline.fleet.campaign import read_health
+    from argus_pipeline.fleet.comparison import read_comparison
+    from argus_pipeline.simulate.scenarios import CAMPAIGN
+
+    until = time.monotonic() + SECONDS_FOR_ROLL_UPS
+    while True:
+        found = [one for one in read_health(store) if one["campaign"] == CAMPAIGN]
+        if found and found[0]["reported"] >= CAMPAIGN_VEHICLES:
+            print_comparison(console, read_comparison(store))
+            print_campaign(console, found[0])
+            console.print("  `argus compare` and `argus campaign` say the same, and more")
+            _show_page(console, store, out, found[0], until)
+            return True
+        if time.monotonic() > until:
+            console.print("The roll-ups did not come in time; `argus compare` shows them later")
+            return False
+        time.sleep(1)
+
+
+def _show_page(
+    console: Console, store: ObjectStore, out: Path, health: Mapping[str, Any], until: float
+) -> None:
+    """Wait for the page that says the same of the campaign, copy it and say where it is."""
+    from argus_pipeline.errors import BadInput
+    from argus_pipeline.report.pages import read_page
+
+    outcomes = ", ".join(f"{health[name]:,} {name}" for name in ("succeeded", "failed", "pending"))
+    while time.monotonic() < until:
+        try:
+            page = read_page(store, health["campaign"])
+        except BadInput:
+            page = None
+        if page and outcomes in page.content.decode():
+            path = out / f"{page.name}.html"
+            path.write_bytes(page.content)
+            console.print(f"  its page, for a browser: {path}", soft_wrap=True)
+            return
+        time.sleep(1)
+    console.print(f"  `argus open {health['campaign']}` opens its page, which is on its way")
 
 
 def _show_results(console: Console, store: ObjectStore, batch: str, out: Path) -> str:

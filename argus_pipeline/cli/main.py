@@ -9,15 +9,21 @@ import typer
 
 from argus_pipeline import __version__
 from argus_pipeline.cli import (
+    campaign,
+    compare,
     demo,
     inspect,
     knowledge,
     parse,
+    query,
     report,
     simulate,
     stack,
     status,
     upload,
+)
+from argus_pipeline.cli import (
+    open as open_command,
 )
 from argus_pipeline.errors import ArgusError
 
@@ -36,6 +42,10 @@ app.command(rich_help_panel="Work with recordings")(simulate.simulate)
 app.command(rich_help_panel="Work with recordings")(upload.upload)
 app.command(rich_help_panel="Read what came of them")(status.status)
 app.command(rich_help_panel="Read what came of them")(report.report)
+app.command(rich_help_panel="Read what came of them")(compare.compare)
+app.command(rich_help_panel="Read what came of them")(campaign.campaign)
+app.command(name="open", rich_help_panel="Read what came of them")(open_command.open_)
+app.command(rich_help_panel="Read what came of them")(query.query)
 app.add_typer(knowledge.app, name="knowledge", rich_help_panel="Read what came of them")
 app.command(rich_help_panel="Run the stack")(stack.up)
 app.command(rich_help_panel="Run the stack")(stack.down)

@@ -78,8 +78,8 @@ def _show(store: ObjectStore, batch: str, form: Form, out: Path | None) -> None:
 
 def _open(store: ObjectStore, batch: str, out: Path | None) -> None:
     import tempfile
-    import webbrowser
 
+    from argus_pipeline.cli.browser import show
     from argus_pipeline.report.reading import read_report
 
     content = read_report(store, batch, Form.HTML.value)
@@ -87,7 +87,7 @@ def _open(store: ObjectStore, batch: str, out: Path | None) -> None:
         # Kept, since the browser reads it after this command has ended.
         out = Path(tempfile.mkdtemp(prefix="argus-report-")) / f"{batch}.html"
     _write(out, content)
-    if not webbrowser.open(out.resolve().as_uri()):
+    if not show(out):
         typer.echo("argus: no web browser was found; open the file by hand", err=True)
 
 

@@ -23,6 +23,13 @@ def simulate(
     start: Annotated[
         str, typer.Option(metavar="TIME", help="When the first recording begins.")
     ] = "2026-11-20T06:00:00Z",
+    campaign: Annotated[
+        bool,
+        typer.Option(
+            "--campaign",
+            help="One update of a vehicle each batch that makes a code worse, and vehicles.csv.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the truth on stdout.")] = False,
 ) -> None:
     """Write realistic batches of recordings, and truth.json about what is wrong in them.
@@ -62,6 +69,7 @@ def simulate(
         vehicles=vehicles,
         megabytes=size_mb,
         start=begins,
+        campaign=campaign,
         on_batch=tell,
     )
     if as_json:

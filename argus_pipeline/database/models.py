@@ -30,6 +30,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 SCHEMA: Final = "argus"
 SEVERITIES: Final = ("fatal", "error", "warn", "info", "debug", "verbose", "none")
 LABELS: Final = ("fast_path", "evidence_only", "llm")
+CLASSES: Final = ("new", "worse", "unchanged", "better", "gone", "too little data")
+VERDICTS: Final = ("continue", "hold", "not enough data")
 
 # jsonb_to_tsvector and not array_to_string: a generated column takes immutable functions only.
 SEARCH_EXPRESSION: Final = (
@@ -244,3 +246,83 @@ class KnowledgeArticle(Base):
         TSVECTOR(), Computed(SEARCH_EXPRESSION, persisted=True), deferred=True
     )
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class FirmwareComparison(Base):
+    """One fault before and after an update of one platform, as `fleet/firmware_comparison.parquet`.
+
+    `ratio` is infinite where nothing was before, `high` where nothing bounds it.
+    """
+
+    __tablename__ = "firmware_comparison"
+    __table_args__ = (
+        CheckConstraint(_one_of("class", CLASSES), name="class"),
+        CheckConstraint(_one_of("severity", SEVERITIES), name="severity"),
+        CheckConstraint("p BETWEEN 0 AND 1 AND p_adjusted BETWEEN 0 AND 1", name="p"),
+        Index(None, "fault"),
+        Index(None, "class"),
+    )
+
+    platform: Mapped[str] = mapped_column(primary_key=True)
+    firmware_before: Mapped[str] = mapped_column(primary_key=True)
+    firmware_after: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    fault: Mapped[str] = mapped_column(primary_key=True)
+    pair: Mapped[str]
+    title: Mapped[str | None]
+    severity: Mapped[str]
+    ecu: Mapped[str | None]
+    class_: Mapped[str] = mapped_column("class")
+    compared: Mapped[str]
+    ratio: Mapped[float | None]
+    low: Mapped[float]
+    high: Mapped[float]
+    p: Mapped[float | None]
+    p_adjusted: Mapped[float | None]
+    detectable_ratio: Mapped[float]
+    messages_before: Mapped[int]
+    messages_after: Mapped[int]
+    hours_before: Mapped[float]
+    hours_after: Mapped[float]
+    per_hour_before: Mapped[float]
+    per_hour_after: Mapped[float]
+    lifecycles_before: Mapped[int]
+    lifecycles_after: Mapped[int]
+    per_lifecycle_before: Mapped[float | None]
+    per_lifecycle_after: Mapped[float | None]
+    vehicles_before: Mapped[int]
+    vehicles_after: Mapped[int]
+    vehicles_both: Mapped[int]
+    reporting_before: Mapped[int]
+    reporting_after: Mapped[int]
+    dispersion: Mapped[float]
+
+
+class CampaignHealth(Base):
+    """How one campaign is doing, as `fleet/campaign_health.parquet`; the last four are JSON."""
+
+    __tablename__ = "campaign_health"
+    __table_args__ = (
+        CheckConstraint(_one_of("verdict", VERDICTS), name="verdict"),
+        CheckConstraint("succeeded + failed + pending = reported", name="outcomes"),
+    )
+
+    campaign: Mapped[str] = mapped_column(primary_key=True)
+    verdict: Mapped[str]
+    reason: Mapped[str]
+    target: Mapped[str | None]
+    target_from: Mapped[str]
+    expected: Mapped[int | None]
+    reported: Mapped[int]
+    not_reported: Mapped[int | None]
+    not_expected: Mapped[int]
+    succeeded: Mapped[int]
+    failed: Mapped[int]
+    pending: Mapped[int]
+    batches: Mapped[int]
+    given_up: Mapped[int]
+    hours: Mapped[float]
+    platforms: Mapped[list[str]]
+    sources: Mapped[list[dict[str, Any]]]
+    changes: Mapped[list[dict[str, Any]]]
+    rules: Mapped[list[dict[str, Any]]]

@@ -17,10 +17,14 @@ class Kind(StrEnum):
     SCOPE = "scope"
     SEVERITIES = "severities"
     LIFECYCLE = "lifecycle"
+    RESTART = "restart"
     LOSS = "loss"
     DAMAGE = "damage"
     CODE = "code"
     EVENT = "event"
+    SIGNAL = "signal"
+    BASELINE = "baseline"
+    CHANGE = "change"
     REMAINDER = "remainder"
 
 

@@ -22,6 +22,7 @@ from argus_pipeline.errors import ArgusError
 from argus_pipeline.recordings.result import RecordingResult
 
 if TYPE_CHECKING:
+    import polars as pl
     from haystack import Pipeline
     from sqlalchemy import Engine
 
@@ -67,10 +68,13 @@ def pipeline_inputs(case: Case) -> dict[str, dict[str, Any]]:
 
 
 def make_case(
-    manifest: Manifest, results: Sequence[RecordingResult], statistics: BatchStatistics
+    manifest: Manifest,
+    results: Sequence[RecordingResult],
+    statistics: BatchStatistics,
+    baseline: pl.DataFrame | None = None,
 ) -> Case:
     """A batch as the diagnosis sees it: bounded evidence, and what the report lists beside it."""
-    summary = summarise(manifest, results, statistics)
+    summary = summarise(manifest, results, statistics, baseline)
     damaged, omitted = recording_states(results, summary.evidence)
     material = make_material(results, statistics)
     return Case(manifest, summary, damaged, omitted, material)
@@ -82,6 +86,7 @@ def diagnose(
     statistics: BatchStatistics,
     engine: Engine,
     embedder: Embedder,
+    baseline: pl.DataFrame | None = None,
 ) -> Diagnosis:
     """The diagnosis of a batch. The same input and articles give the same diagnosis.
 
@@ -91,11 +96,12 @@ def diagnose(
         statistics: the statistics over them.
         engine: of the migrated database that holds the knowledge base.
         embedder: the one that the articles were imported with.
+        baseline: rates of faults of the vehicle and its platform, as `diagnosis.baseline` has it.
 
     Raises:
         Unavailable: the database does not answer.
     """
-    case = make_case(manifest, results, statistics)
+    case = make_case(manifest, results, statistics, baseline)
     output = build_pipeline(engine, embedder).run(pipeline_inputs(case))
     diagnosis: Diagnosis = output["validator"]["diagnosis"]
     return diagnosis

@@ -34,14 +34,28 @@ def render_html(diagnosis: Diagnosis, charts: Charts | None = None) -> str:
         ValueError: an image is neither SVG nor PNG.
     """
     images = [
-        {"title": view.chart_title(name), "source": _data_address(name, image)}
+        {"title": view.chart_title(name), "source": image_of(name, image)}
         for name, image in (charts or {}).items()
     ]
-    return (
-        _environment()
-        .get_template(_TEMPLATE)
-        .render(diagnosis=diagnosis, head=view.headline(diagnosis), charts=images, view=view)
+    return render_page(
+        _TEMPLATE, diagnosis=diagnosis, head=view.headline(diagnosis), charts=images, view=view
     )
+
+
+def render_page(template: str, **content: Any) -> str:
+    """A page by its template, in which every text is one harmless line."""
+    return _environment().get_template(template).render(**content)
+
+
+def image_of(name: str, image: bytes) -> Markup:
+    """The address of an image, SVG or PNG, that lies inside the page.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    encoded = base64.b64encode(image).decode("ascii")
+    # Base64 and a media type of our own: there is nothing in it to escape.
+    return Markup(f"data:{view.image_type(name, image)};base64,{encoded}")
 
 
 @cache
@@ -62,9 +76,3 @@ def _inert(value: Any) -> Any:
     if isinstance(value, str) and not isinstance(value, Markup):
         return clean(value, MAX_CHARACTERS)
     return value
-
-
-def _data_address(name: str, image: bytes) -> Markup:
-    encoded = base64.b64encode(image).decode("ascii")
-    # Base64 and a media type of our own: there is nothing in it to escape.
-    return Markup(f"data:{view.image_type(name, image)};base64,{encoded}")

@@ -226,8 +226,8 @@ def left_out(diagnosis: Diagnosis) -> str:
 
 
 def chart_title(name: str) -> str:
-    """The name of a chart as a heading: `severity_over_time` becomes `Severity over time`."""
-    return sentence(name.replace("_", " "))
+    """The name of a chart as a heading: `codes_by_ecu` becomes `Codes by ECU`."""
+    return sentence(" ".join("ECU" if word == "ecu" else word for word in name.split("_")))
 
 
 def image_type(name: str, image: bytes) -> str:

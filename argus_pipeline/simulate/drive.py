@@ -80,6 +80,10 @@ class Drive:
         """When the ECU was powered on that runs at this time; None while it is down."""
         return _running_since(self.boots[ecu], time)
 
+    def firmware(self, ecu: str, time: int) -> str:
+        """What the ECU runs at this time, at which it is not down."""
+        return [boot.firmware for boot in self.boots[ecu] if boot.up <= time][-1]
+
     def when_running(self, ecu: str, time: int) -> int:
         """This time, or the first one after it at which the ECU runs."""
         if self.running_since(ecu, time) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,10 +19,10 @@ from argus_pipeline.simulate.damage import Damage, damage
 from argus_pipeline.simulate.dice import Dice
 from argus_pipeline.simulate.dlt_encoder import LEVELS
 from argus_pipeline.simulate.dlt_recording import write_dlt
-from argus_pipeline.simulate.drive import plan_drive
+from argus_pipeline.simulate.drive import Drive, plan_drive
 from argus_pipeline.simulate.rec_recording import SUPPLY_TABLE, DipSample, write_rec
 from argus_pipeline.simulate.recording import Recording
-from argus_pipeline.simulate.scenarios import Scenario, scenario
+from argus_pipeline.simulate.scenarios import BEFORE, Scenario, campaign_scenario, scenario
 from argus_pipeline.simulate.truth import (
     TRUTH_FILE,
     AnomalyTruth,
@@ -43,6 +44,7 @@ DEFAULT_MEGABYTES: Final = 1.5
 BUS_RECORDING: Final = "vehicle_bus.dlt"
 INFOTAINMENT_RECORDING: Final = "infotainment.dlt"
 SIGNALS_RECORDING: Final = "drive.rec"
+VEHICLES_FILE: Final = "vehicles.csv"
 _BUS_ECUS: Final = ("GW", "ABS", "BMS", "TCU", "ADAS")
 _BUS_SHARE, _INFOTAINMENT_SHARE, _SIGNALS_SHARE = 0.5, 0.2, 0.3
 _BETWEEN_BATCHES: Final = timedelta(hours=3)
@@ -69,6 +71,7 @@ def write_fleet(
     vehicles: int | None = None,
     megabytes: float = DEFAULT_MEGABYTES,
     start: datetime = DEFAULT_START,
+    campaign: bool = False,
     on_batch: Callable[[BatchTruth], None] = lambda batch: None,
 ) -> FleetTruth:
     """Write a folder for each batch and `truth.json`; the same bytes for the same arguments.
@@ -80,6 +83,8 @@ def write_fleet(
         vehicles: at most so many of a platform, which then drive again; as they come if None.
         megabytes: about how large a batch is, in millions of bytes.
         start: when the first recording begins, with its time zone.
+        campaign: one update of many vehicles that makes a code worse, in place of the scenarios;
+            `vehicles.csv` lists the vehicles and one more, which never reports.
         on_batch: called after each batch, for progress.
 
     Raises:
@@ -100,7 +105,9 @@ def write_fleet(
     try:
         made = []
         for index in range(batches):
-            batch = _make_batch(seed, index, vehicles, megabytes, start + index * _BETWEEN_BATCHES)
+            case = campaign_scenario(index) if campaign else scenario(index)
+            begin = start + index * _BETWEEN_BATCHES
+            batch = _make_batch(case, seed, index, vehicles, megabytes, begin)
             folder = work / batch.truth.batch
             folder.mkdir()
             for name, data in batch.files.items():
@@ -116,6 +123,8 @@ def write_fleet(
             tuple(loss for batch in made for loss in batch.losses),
             tuple(damaged for batch in made for damaged in batch.damages),
         )
+        if campaign:
+            (work / VEHICLES_FILE).write_text(_vehicle_list(seed, batches + 1), "utf-8")
         (work / TRUTH_FILE).write_text(truth.to_json(), "utf-8")
         _replace(out, earlier, work)
     finally:
@@ -138,7 +147,8 @@ def _earlier_simulation(out: Path) -> Sequence[Path]:
     # The names come from a file that anybody may have written.
     if not all(is_safe_name(name) for name in names):
         raise BadInput("names a batch by an unsafe name", where=str(out / TRUTH_FILE))
-    return [out / TRUTH_FILE, *(out / name for name in names)]
+    listed = [out / VEHICLES_FILE] if (out / VEHICLES_FILE).is_file() else []
+    return [out / TRUTH_FILE, *listed, *(out / name for name in names)]
 
 
 def _replace(out: Path, earlier: Sequence[Path], work: Path) -> None:
@@ -163,10 +173,24 @@ def _without_files(batch: _Batch) -> _Batch:
     return _Batch({}, batch.truth, batch.faults, batch.anomalies, batch.losses, batch.damages)
 
 
+def _vehicle_list(seed: int, count: int) -> str:
+    """A campaign's list, as it belongs into the bucket."""
+    cases = [campaign_scenario(index) for index in range(count)]
+    lines = [
+        f"{make_vehicle(seed, case.platform, case.vehicle).vin},{BEFORE},{case.update_to}"
+        for case in cases
+    ]
+    return "\n".join(("vehicle,firmware_from,firmware", *lines)) + "\n"
+
+
 def _make_batch(
-    seed: int, index: int, vehicles: int | None, megabytes: float, start: datetime
+    case: Scenario,
+    seed: int,
+    index: int,
+    vehicles: int | None,
+    megabytes: float,
+    start: datetime,
 ) -> _Batch:
-    case = scenario(index)
     number = case.vehicle % vehicles if vehicles else case.vehicle
     vehicle = make_vehicle(seed, case.platform, number)
     name = f"{index + 1:02d}-{case.platform}-{case.firmware_at_end}-{case.name}"
@@ -225,7 +249,7 @@ def _make_batch(
     return _Batch(
         files,
         truth,
-        tuple(f for n, r in recordings.items() for f in _fault_truths(truth, n, r)),
+        tuple(f for n, r in recordings.items() for f in _fault_truths(truth, n, r, drive)),
         _anomaly_truths(name, dips),
         (LossTruth(name, INFOTAINMENT_RECORDING, "IVI", case.messages_lost),)
         if case.messages_lost
@@ -260,7 +284,9 @@ def _arguments(case: Scenario, vehicle: Vehicle, seed: int) -> bytes:
     return json.dumps(content, indent=1).encode() + b"\n"
 
 
-def _fault_truths(batch: BatchTruth, name: str, recording: Recording) -> Sequence[FaultTruth]:
+def _fault_truths(
+    batch: BatchTruth, name: str, recording: Recording, drive: Drive
+) -> Sequence[FaultTruth]:
     by_code: dict[str, list[Any]] = {}
     for message in recording.messages:
         if message.fault is not None:
@@ -277,6 +303,7 @@ def _fault_truths(batch: BatchTruth, name: str, recording: Recording) -> Sequenc
             len(messages),
             iso_time(messages[0].time),
             messages[0].offset,
+            dict(Counter(drive.firmware(m.fault.kind.ecu, m.time) for m in messages)),
         )
         for code, messages in by_code.items()
     ]

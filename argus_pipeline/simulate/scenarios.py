@@ -216,6 +216,32 @@ _SCENARIOS: Final = (
 )
 
 
+CAMPAIGN: Final = "2026-q4-chassis"
+FIRST_VEHICLE_OF_CAMPAIGN: Final = 500
+
+_OF_CAMPAIGN: Final = Scenario(
+    "chassis-update",
+    "J7",
+    FIRST_VEHICLE_OF_CAMPAIGN,
+    BEFORE,
+    update_to=AFTER,
+    campaign=CAMPAIGN,
+    faults=(
+        FaultPlan(BRAKE, count=6),
+        FaultPlan(BRAKE, count=24, after_update=True),
+        FaultPlan(DOOR, count=16),
+    ),
+)
+
+
+def campaign_scenario(index: int) -> Scenario:
+    """The scenario of a campaign's batch: another vehicle each, updated on the drive.
+
+    C0035 gets worse with the update, by a factor of about 7, and B1342 stays as it is.
+    """
+    return replace(_OF_CAMPAIGN, vehicle=_OF_CAMPAIGN.vehicle + index)
+
+
 def scenario(index: int) -> Scenario:
     """The scenario of the batch with this index: the same six in turn, with further vehicles."""
     turn, place = divmod(index, len(_SCENARIOS))

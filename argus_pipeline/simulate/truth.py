@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,6 +46,7 @@ class FaultTruth:
         count: how many are readable; those that the damage destroyed do not count.
         first_time: of the first readable one: the receiver's clock, ISO 8601 in UTC.
         offset: where that one begins in the recording, in bytes.
+        by_firmware: how many of them under each version that the ECU ran.
     """
 
     batch: str
@@ -57,6 +59,7 @@ class FaultTruth:
     count: int
     first_time: str
     offset: int
+    by_firmware: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import polars as pl
 
 from argus_pipeline.recordings.result import RecordingResult
 from argus_pipeline.statistics.batch import BatchStatistics
+from argus_pipeline.statistics.faults import CODE, FINGERPRINT, FINGERPRINTED
 from argus_pipeline.statistics.severity import CRITICAL, NONE
 from argus_pipeline.statistics.sources import message_rows
 
@@ -37,6 +38,7 @@ def check_totals(
     counts = _sum(statistics.severities)
     severities = dict(statistics.severities.select("severity", "messages").iter_rows())
     total = statistics.total
+    bad = sum(severities.get(word, 0) for word in FINGERPRINTED)
     compared = [
         ("messages in all, against the parsed rows", parsed, total("messages")),
         ("messages by severity", total("messages"), counts),
@@ -59,6 +61,20 @@ def check_totals(
         ),
         ("lifecycles", sum(result.lifecycles for result in results), total("lifecycles")),
         ("lost messages", sum(result.lost_messages for result in results), total("lost_messages")),
+        (
+            "messages with a fingerprint, by firmware",
+            total("fingerprinted"),
+            _sum(statistics.fault_counts.filter(kind=FINGERPRINT)),
+        ),
+        (
+            "messages with a code, by code and by firmware",
+            _sum(statistics.codes),
+            _sum(statistics.fault_counts.filter(kind=CODE)),
+        ),
+        *(
+            (f"messages by {by}, in the rates", counts, _sum(statistics.rates.filter(by=by)))
+            for by in ("severity", "ecu", "source")
+        ),
         *_by_recording(statistics.recordings, results),
     ]
     bounded = [
@@ -66,9 +82,19 @@ def check_totals(
         ("events, at least those with a severity", counts - severities.get(NONE, 0), "events"),
         ("messages on the time line, at most", _sum(statistics.timeline), "messages"),
         ("messages with a code, at most the events", total("coded"), "events"),
+        ("messages with a fingerprint, at most the events", total("fingerprinted"), "events"),
         ("lifecycles that are listed, at most", statistics.lifecycles.height, "lifecycles"),
         ("lost messages that are listed, at most", _lost(statistics.losses), "lost_messages"),
     ]
+    # Messages that are not bad name codes, too.
+    if bad > total("fingerprinted") + total("coded"):
+        compared.append(
+            (
+                "bad messages with a fingerprint or a code",
+                bad,
+                total("fingerprinted") + total("coded"),
+            )
+        )
     return tuple(
         Difference(what, expected, found) for what, expected, found in compared if expected != found
     ) + tuple(

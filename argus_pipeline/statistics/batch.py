@@ -8,29 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
 from argus_pipeline.recordings.result import RecordingResult
-from argus_pipeline.statistics import schemas, signals
-from argus_pipeline.statistics.codes import CODE_PATTERNS, CodePattern, codes_in
-from argus_pipeline.statistics.events import SCHEMA, events
+from argus_pipeline.statistics import faults, schemas, signals
+from argus_pipeline.statistics.boots import read_boots, with_firmware
+from argus_pipeline.statistics.codes import CODE_PATTERNS, CodePattern
+from argus_pipeline.statistics.counting import (
+    all_messages,
+    by_second,
+    by_source,
+    collect,
+    critical_events,
+    sifted,
+)
+from argus_pipeline.statistics.event_signals import event_curves, event_signals
+from argus_pipeline.statistics.exposures import exposures, operation_spans, total_hours
 from argus_pipeline.statistics.failures import readable
+from argus_pipeline.statistics.firmware import EVER, NEVER, Update
 from argus_pipeline.statistics.lifecycles import lifecycle_statistics
-from argus_pipeline.statistics.severity import CRITICAL, SEVERITY
-from argus_pipeline.statistics.sources import RecordingTables, group_tables, name_recordings
-from argus_pipeline.statistics.templates import shortened, template
-from argus_pipeline.statistics.timeline import CLOCK_SET_FROM, timeline
-
-MAX_CRITICAL_EVENTS: Final = 1_000
-MAX_TEMPLATES: Final = 1_000
-MAX_TEXT_CHARACTERS: Final = 1_000
-
-_FILE = ("path", "table")
-_PLACE = ("recording", "table")
-_NO_TIME = 2**63 - 1
-_OFFSETS = 2**64
+from argus_pipeline.statistics.rates import rates
+from argus_pipeline.statistics.restarts import restarts
+from argus_pipeline.statistics.segments import marks_of
+from argus_pipeline.statistics.severity import CRITICAL
+from argus_pipeline.statistics.sources import (
+    DLT,
+    RecordingTables,
+    group_tables,
+    name_recordings,
+)
+from argus_pipeline.statistics.timeline import timeline
+from argus_pipeline.statistics.timing import bursts, gaps
+from argus_pipeline.statistics.update_evidence import update_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,16 @@ class BatchStatistics:
     critical_events: pl.DataFrame
     critical_templates: pl.DataFrame
     signals: pl.DataFrame
+    event_signals: pl.DataFrame
+    event_curves: pl.DataFrame
     lifecycles: pl.DataFrame
+    boots: pl.DataFrame
+    rates: pl.DataFrame
+    bursts: pl.DataFrame
+    gaps: pl.DataFrame
+    exposures: pl.DataFrame
+    fault_counts: pl.DataFrame
+    update: pl.DataFrame
     losses: pl.DataFrame
 
     @classmethod
@@ -71,6 +91,8 @@ def compute_statistics(
     *,
     storage_options: Mapping[str, str] | None = None,
     patterns: Sequence[CodePattern] = CODE_PATTERNS,
+    firmware: str | None = None,
+    firmware_from: str | None = None,
 ) -> BatchStatistics:
     """Compute the statistics of a batch.
 
@@ -79,6 +101,8 @@ def compute_statistics(
         results: the results of all recordings of the batch, also of quarantined ones.
         storage_options: how polars reaches the store, for `s3://` addresses.
         patterns: what counts as a fault code in texts.
+        firmware: what the vehicle runs at the end, by the manifest.
+        firmware_from: what it ran before an update, by the manifest.
 
     Raises:
         BadInput: a table is not there, is no Parquet, or lacks a column.
@@ -87,182 +111,64 @@ def compute_statistics(
     with readable():
         groups = group_tables(sources, storage_options)
         of_messages = [group for group in groups if group.holds_messages]
-        messages = pl.concat([events(group) for group in of_messages] or [_no_messages()])
-        counts = _collect(_counts(messages))
-        seconds = _collect(_seconds(messages))
-        coded = _collect(_coded(messages, patterns))
-        critical = _collect(_critical(messages))
-        templates = _collect(_templates(messages))
-        measured = [
-            signals.unfold(group, _collect(frame))
-            for group in of_messages
-            if (frame := signals.signals(group)) is not None
-        ]
+        boots = read_boots(groups)
+        of_dlt = [group for group in of_messages if group.format == DLT]
+        update = update_of(groups, all_messages(of_dlt), boots, firmware, firmware_from)
+        boots, marks = with_firmware(boots, update), marks_of(update, boots)
+        messages = all_messages(of_messages, marks)
+        counts = by_source(messages)
+        seconds = by_second(messages)
+        with sifted(messages, patterns) as bad:
+            found = collect(faults.fault_groups(bad, patterns))
+            critical = critical_events(bad, patterns)
         ecus = lifecycle_statistics(groups)
-    counts, coded, critical, templates = (
-        name_recordings(frame, groups) for frame in (counts, coded, critical, templates)
+        spans = operation_spans(groups, boots, update, marks)
+    counts, found, critical = (name_recordings(f, groups) for f in (counts, found, critical))
+    critical = schemas.fit("critical_events", critical)
+    with readable():
+        measures = [
+            (group, signals.by_second(group))
+            for group in of_messages
+            if signals.signal_columns(group)
+        ]
+        measured = [signals.signals(group, each) for group, each in measures]
+        restarted = restarts(groups, boots, critical, ecus.losses)
+    is_coded = pl.col("code").is_not_null()
+    coded = found.filter(is_coded)
+    once = found.select(
+        coded=pl.col("once").filter(is_coded).sum(),
+        fingerprinted=pl.col("once").filter(~is_coded).sum(),
     )
-    found = pl.concat(measured or [schemas.empty("signals")], how="vertical_relaxed")
+    codes = faults.codes(found, patterns)
+    hours = exposures(spans, boots)
+    moments = faults.critical_moments(critical)
+    near = event_signals(moments, measures)
     recordings = _recordings(results, counts)
     return BatchStatistics(
         recordings=recordings,
-        totals=schemas.fit("totals", _totals(counts, coded, recordings, ecus.totals)),
+        totals=schemas.fit("totals", _totals(counts, once, recordings, ecus.totals, boots, spans)),
         severities=_summed("severities", counts, "severity"),
         sources=_summed("sources", counts, "ecu", "app", "context", "severity"),
-        codes=schemas.fit("codes", _codes(coded)),
+        codes=codes,
         codes_by_ecu=_summed("codes_by_ecu", coded, "code", "ecu", "severity"),
         minutes=_summed(
             "minutes", seconds, pl.col("time").dt.truncate("1m").alias("minute"), "severity"
         ),
         timeline=timeline(seconds),
-        critical_events=schemas.fit("critical_events", _critical_events(critical, patterns)),
-        critical_templates=_top_templates(templates),
-        signals=schemas.fit("signals", found),
+        critical_events=critical,
+        critical_templates=faults.critical_templates(found),
+        signals=schemas.fit("signals", _concat("signals", measured)),
+        event_signals=near,
+        event_curves=event_curves(near, moments, measures),
         lifecycles=ecus.lifecycles,
+        boots=restarted,
+        rates=rates(counts, codes, boots, total_hours(spans)),
+        bursts=bursts(seconds),
+        gaps=gaps(seconds, boots),
+        exposures=hours,
+        fault_counts=faults.fault_counts(found, boots, update, marks),
+        update=_update(update),
         losses=ecus.losses,
-    )
-
-
-def _collect(frame: pl.LazyFrame) -> pl.DataFrame:
-    # One at a time: together (`collect_all`) they share a scan by keeping all of it in memory.
-    return frame.collect(engine="streaming")
-
-
-def _no_messages() -> pl.LazyFrame:
-    return pl.LazyFrame(schema=SCHEMA)
-
-
-def _is_critical() -> pl.Expr:
-    return pl.col("severity").is_in(CRITICAL)
-
-
-def _counts(messages: pl.LazyFrame) -> pl.LazyFrame:
-    time = pl.col("time")
-    is_set = time >= CLOCK_SET_FROM
-    return messages.group_by("path", "ecu", "app", "context", "severity").agg(
-        pl.len().alias("messages"),
-        pl.col("event").sum().alias("events"),
-        pl.col("unmapped").sum().alias("unmapped"),
-        time.null_count().alias("unplaced"),
-        (~is_set).sum().alias("clock_not_set"),
-        time.filter(is_set).min().alias("first_set"),
-        time.filter(is_set).max().alias("last_set"),
-        time.min().alias("first"),
-        time.max().alias("last"),
-    )
-
-
-def _seconds(messages: pl.LazyFrame) -> pl.LazyFrame:
-    return (
-        messages.filter(pl.col("time").is_not_null())
-        .group_by(pl.col("time").dt.truncate("1s"), "severity")
-        .agg(pl.len().alias("messages"))
-    )
-
-
-def _first_key() -> pl.Expr:
-    """Time and offset in one number, so that its minimum is the first message, ties and all."""
-    time = pl.col("time").cast(pl.Int64).fill_null(_NO_TIME)
-    return time.cast(pl.Int128) * _OFFSETS + pl.col("offset").cast(pl.Int128)
-
-
-def _coded(messages: pl.LazyFrame, patterns: Sequence[CodePattern]) -> pl.LazyFrame:
-    """Counts by code and place. `coded` counts each message once, however many codes it names."""
-    return (
-        messages.with_columns(codes=_all_codes(patterns))
-        .filter(pl.col("codes").list.len() > 0)
-        .select(
-            "time",
-            "offset",
-            *_FILE,
-            "ecu",
-            "severity",
-            code="codes",
-            nth=pl.int_ranges(pl.col("codes").list.len()),
-        )
-        .explode("code", "nth")
-        .group_by("code", "ecu", "severity", *_FILE)
-        .agg(
-            pl.len().alias("messages"),
-            (pl.col("nth") == 0).sum().alias("coded"),
-            _first_key().min().alias("first"),
-            pl.col("time").max().alias("last_time"),
-        )
-    )
-
-
-def _all_codes(patterns: Sequence[CodePattern]) -> pl.Expr:
-    """The code field of an event, or else the codes in its text."""
-    code = pl.col("code")
-    return (
-        pl.when(code.is_not_null())
-        .then(pl.concat_list(code))
-        .otherwise(codes_in(pl.col("text"), patterns))
-    )
-
-
-def _critical(messages: pl.LazyFrame) -> pl.LazyFrame:
-    return (
-        messages.filter(_is_critical())
-        .with_columns(pl.col("time").cast(pl.Int64).fill_null(-_NO_TIME).alias("when"))
-        .top_k(MAX_CRITICAL_EVENTS, by=["when", *_FILE, "offset"])
-    )
-
-
-def _templates(messages: pl.LazyFrame) -> pl.LazyFrame:
-    return (
-        messages.filter(_is_critical())
-        .with_columns(template=template(pl.col("text")))
-        .group_by("template", "ecu", "severity", *_FILE)
-        .agg(
-            pl.len().alias("messages"),
-            _first_key().min().alias("first"),
-            pl.col("time").max().alias("last_time"),
-        )
-    )
-
-
-def _first_places(found: pl.DataFrame, *by: str) -> pl.DataFrame:
-    """Sum up rows of the same `by`, with the time and place of the first message of each."""
-    time, offset = pl.col("first") // _OFFSETS, pl.col("first") % _OFFSETS
-    return (
-        found.with_columns(pl.col("severity").cast(SEVERITY))
-        .sort("first", *_PLACE, "severity", "ecu")
-        .group_by(*by, maintain_order=True)
-        .agg(
-            pl.col("messages").sum(),
-            pl.col("last_time").max(),
-            pl.col("severity").min(),
-            pl.col("first", *_PLACE).first(),
-        )
-        .with_columns(
-            first_time=pl.when(time != _NO_TIME).then(time).cast(pl.Int64).cast(schemas.TIME),
-            offset=offset.cast(pl.UInt64),
-        )
-    )
-
-
-def _codes(coded: pl.DataFrame) -> pl.DataFrame:
-    reporters = (
-        coded.group_by("code", "ecu")
-        .agg(pl.col("messages").sum())
-        .sort(pl.col("ecu").is_null(), -pl.col("messages").cast(pl.Int64), "ecu")
-        .group_by("code", maintain_order=True)
-        .agg(pl.col("ecu").first(), pl.col("ecu").drop_nulls().len().alias("ecus"))
-    )
-    return _first_places(coded, "code").join(reporters, on="code")
-
-
-def _top_templates(found: pl.DataFrame) -> pl.DataFrame:
-    ranked = _first_places(found, "template", "ecu")
-    return schemas.fit("critical_templates", ranked).head(MAX_TEMPLATES)
-
-
-def _critical_events(critical: pl.DataFrame, patterns: Sequence[CodePattern]) -> pl.DataFrame:
-    return critical.with_columns(
-        code=_all_codes(patterns).list.first(),
-        template=template(pl.col("text")),
-        text=shortened(pl.col("text"), MAX_TEXT_CHARACTERS),
     )
 
 
@@ -297,7 +203,12 @@ def _recordings(results: Sequence[RecordingResult], counts: pl.DataFrame) -> pl.
 
 
 def _totals(
-    counts: pl.DataFrame, coded: pl.DataFrame, recordings: pl.DataFrame, ecus: pl.DataFrame
+    counts: pl.DataFrame,
+    once: pl.DataFrame,
+    recordings: pl.DataFrame,
+    ecus: pl.DataFrame,
+    boots: pl.DataFrame,
+    spans: pl.DataFrame,
 ) -> pl.DataFrame:
     critical = pl.col("messages").filter(pl.col("severity").is_in(CRITICAL)).sum()
     summed = counts.select(
@@ -311,6 +222,27 @@ def _totals(
         pl.len().alias("recordings"),
         pl.col("decoded_bytes", "quarantined_bytes", "fault_count", "unread_bytes").sum(),
     )
+    of_boots = boots.select(boots=pl.col("boot_id").n_unique(), hours=pl.lit(total_hours(spans)))
     return pl.concat(
-        [summed, from_results, coded.select(pl.col("coded").sum()), ecus], how="horizontal"
+        [summed, from_results, once, ecus, of_boots],
+        how="horizontal",
     )
+
+
+def _concat(name: str, frames: Sequence[pl.DataFrame | None]) -> pl.DataFrame:
+    found = [frame for frame in frames if frame is not None]
+    return pl.concat(found or [schemas.empty(name)], how="vertical_relaxed")
+
+
+def _update(update: Update) -> pl.DataFrame:
+    def moment(time: int | None) -> int | None:
+        return None if time in (EVER, NEVER) else time
+
+    row = (
+        update.firmware,
+        update.firmware_from,
+        update.evidence.value,
+        moment(update.began),
+        moment(update.ended),
+    )
+    return pl.DataFrame([row], schema=schemas.SCHEMAS["update"], orient="row")

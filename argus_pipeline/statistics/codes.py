@@ -1,8 +1,9 @@
 """Fault codes in texts: which patterns count as one, and where they may stand.
 
-A code counts when it stands by itself: at the start of the text or after a blank, quote, bracket
-or one of `= : , ; | / # + < >`, and before a word boundary. So `DTC P0A80-1F` holds `P0A80` (the
-failure type byte after the dash is left off), and `v1.B0000`, `a-E123-4` or `xC0035` hold none.
+A code counts when it stands by itself: at the start of the text or after a blank, quote, bracket,
+one of `= : , ; | / # + < >` or a Chinese character or mark, and before what is no Latin letter or
+digit. So `DTC P0A80-1F` holds `P0A80` (the failure type byte after the dash is left off), as does
+`故障码P0A80电池`, and `v1.B0000`, `a-E123-4` or `xC0035` hold none.
 Upper and lower case differ, since maker's and OBD codes are written in capitals everywhere.
 
 The regular expressions run in time linear in the text (Rust's `regex` has no backtracking).
@@ -10,6 +11,7 @@ The regular expressions run in time linear in the text (Rust's `regex` has no ba
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -42,25 +44,30 @@ CODE_PATTERNS: Final = (
         "UDS",
         "0[xX][0-9A-Fa-f]{4}(?:[0-9A-Fa-f]{2})?",
         "ISO 14229-1: a DTC has three bytes, and often two are printed",
-        after="(?:dtc|(?:fault|trouble|error)[ _-]?code|fehlercode)s?",
+        after="(?:dtc|(?:fault|trouble|error)[ _-]?code|fehlercode)s?|故障码|错误码|诊断码",
     ),
 )
 
-_BEFORE = r"""(?:^|[\s"'`(\[{<>=:,;|/#+])"""
+_BEFORE = r"""(?:^|[\s"'`(\[{<>=:,;|/#+\p{Han}：，；、（【“])"""
 # What may stand between the word and the code that needs it: `DTC: 0x12`, `dtc=[0x12`.
-_BETWEEN = r"""[\s:=#"'(\[]{1,3}"""
+_BETWEEN = r"""[\s:=#"'(\[：（]{1,3}"""
+
+_END = r"(?-u:\b)"
 
 
 def code_regex(patterns: Sequence[CodePattern] = CODE_PATTERNS) -> str:
     """The expression that matches a code with what has to stand before it.
 
-    `\\b` at the end: the code must not go on as a word.
+    The boundary at the end is one of ASCII words: a Chinese character may follow, a letter not.
     """
     alternatives = [
-        rf"\b(?i:{p.after}){_BETWEEN}(?:{p.regex})\b" if p.after else rf"{_BEFORE}(?:{p.regex})\b"
-        for p in patterns
+        f"{_after(p.after) if p.after else _BEFORE}(?:{p.regex}){_END}" for p in patterns
     ]
     return "|".join(alternatives)
+
+
+def _after(words: str) -> str:
+    return rf"(?:\b|\p{{Han}})(?i:{words}){_BETWEEN}"
 
 
 def codes_in(text: pl.Expr, patterns: Sequence[CodePattern] = CODE_PATTERNS) -> pl.Expr:
@@ -72,6 +79,41 @@ def codes_in(text: pl.Expr, patterns: Sequence[CodePattern] = CODE_PATTERNS) -> 
         .list.eval(spelled(code, patterns))
         .list.unique(maintain_order=True)
     )
+
+
+def code_positions(
+    found: pl.DataFrame, patterns: Sequence[CodePattern] = CODE_PATTERNS
+) -> pl.Series:
+    """Where the `code` of each row begins in its `text`, in characters from 0.
+
+    Null where the code does not stand in the text: it came from a field of its own. For frames of
+    some thousand rows.
+    """
+    by_itself = "|".join(f"(?:{p.regex})" for p in patterns if p.after is None) or "[^\\s\\S]"
+    words = "|".join(_after(p.after) for p in patterns if p.after)
+    code = pl.col("code")
+    before = (
+        pl.when(code.str.contains(f"(?i)^(?:{by_itself})$"))
+        .then(pl.lit(_BEFORE))
+        .otherwise(pl.lit(f"(?:{words})"))
+    )
+    context = pl.concat_str(before, pl.lit("(?i:"), code.str.escape_regex(), pl.lit(f"){_END}"))
+    offsets = found.select(pl.col("text").str.find(context))["text"]
+    return pl.Series("position", map(_position, found["text"], found["code"], offsets), pl.UInt32)
+
+
+def _position(text: str | None, code: str | None, offset: int | None) -> int | None:
+    """Of a code at or after an offset in the text's UTF-8."""
+    if text is None or code is None or offset is None:
+        return None
+    start = len(text.encode()[:offset].decode())
+    match = re.compile(re.escape(code), re.IGNORECASE).search(text, start)
+    return None if match is None else match.start()
+
+
+def may_have_codes(text: pl.Expr, patterns: Sequence[CodePattern] = CODE_PATTERNS) -> pl.Expr:
+    """Whether a text holds what a code looks like, wherever it stands; quicker than `codes_in`."""
+    return text.str.contains("|".join(f"(?:{p.regex})" for p in patterns))
 
 
 def spelled(code: pl.Expr, patterns: Sequence[CodePattern] = CODE_PATTERNS) -> pl.Expr:

@@ -1,11 +1,14 @@
 """One frame of all messages, whatever their format: the only place that knows the mapping.
 
+Words are categories here, as the tables keep them: grouping by them costs half of what texts do.
+
 | column    | from the table `messages` of DLT  | from a table of `.rec`                           |
 |-----------|-----------------------------------|--------------------------------------------------|
 | time      | time (the event time)             | sample_time, else sent, else received            |
 | path      | where the file lies               | where the file lies                              |
 | table     | `messages`                        | `<message name>-<sender>`                        |
 | offset    | offset                            | offset                                           |
+| lifecycle | lifecycle                         | null                                             |
 | ecu       | ecu                               | field `ecu` or `source`                          |
 | app       | app                               | null                                             |
 | context   | context                           | the table's name                                 |
@@ -28,7 +31,7 @@ are read as those of `.rec` where they have the columns `offset`, `sent`, `recei
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,10 +46,11 @@ _COLUMNS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "path": pl.String,
     "table": pl.String,
     "offset": pl.UInt64,
-    "ecu": pl.String,
-    "app": pl.String,
-    "context": pl.String,
-    "severity": pl.String,
+    "lifecycle": pl.UInt32,
+    "ecu": pl.Categorical(),
+    "app": pl.Categorical(),
+    "context": pl.Categorical(),
+    "severity": severity.SEVERITY,
     "event": pl.Boolean,
     "unmapped": pl.Boolean,
     "code": pl.String,
@@ -61,6 +65,9 @@ _CODE_FIELDS: Final = ("code", "dtc", "errorcode", "faultcode")
 _ECU_FIELDS: Final = ("ecu", "source")
 _TEXT_FIELDS: Final = ("message", "text", "description")
 _DTC_DIGITS: Final = 6
+
+ENVELOPE_TIME: Final = pl.coalesce("sample_time", "sent", "received")
+"""The event time of a message that has an envelope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +88,29 @@ class EventFields:
 def event_fields(schema: Mapping[str, pl.DataType]) -> EventFields:
     """Decide which columns of a `.rec` table make an event of its messages."""
 
-    def find(names: tuple[str, ...], *, integers: bool) -> str | None:
-        for wanted in names:
-            for column, kind in schema.items():
-                fits = _is_text(kind) or (integers and kind.is_integer())
-                if fits and column not in ENVELOPE and _plain(column) == wanted:
-                    return column
-        return None
-
-    code = find(_CODE_FIELDS, integers=True)
+    code = find_field(schema, _CODE_FIELDS, integers=True)
     level = _SEVERITY_FIELDS + (_LEVEL_FIELDS if code else ())
     return EventFields(
         code=code,
-        severity=find(level, integers=True),
-        ecu=find(_ECU_FIELDS, integers=False),
-        text=find(_TEXT_FIELDS, integers=False),
+        severity=find_field(schema, level, integers=True),
+        ecu=find_field(schema, _ECU_FIELDS),
+        text=find_field(schema, _TEXT_FIELDS),
     )
+
+
+def find_field(
+    schema: Mapping[str, pl.DataType], names: Sequence[str], *, integers: bool = False
+) -> str | None:
+    """The column of a text (or an integer, where allowed) that has the first of these names.
+
+    Names are given in lower case without underscores.
+    """
+    for wanted in names:
+        for column, kind in schema.items():
+            fits = _is_text(kind) or (integers and kind.is_integer())
+            if fits and column not in ENVELOPE and _plain(column) == wanted:
+                return column
+    return None
 
 
 def events(group: TableGroup) -> pl.LazyFrame:
@@ -123,10 +137,11 @@ def events(group: TableGroup) -> pl.LazyFrame:
 
 
 def _of_messages() -> dict[str, pl.Expr]:
-    given = pl.col("severity").cast(pl.String)
-    known = pl.when(given.is_in(severity.SEVERITIES[:-1])).then(given)
+    given = pl.col("severity")
+    known = given.cast(severity.SEVERITY, strict=False)
     return {
         "time": pl.col("time"),
+        "lifecycle": pl.col("lifecycle"),
         "ecu": pl.col("ecu"),
         "app": pl.col("app"),
         "context": pl.col("context"),
@@ -142,9 +157,9 @@ def _of_fields(group: TableGroup, fields: EventFields) -> dict[str, pl.Expr]:
     nothing = pl.lit(None)
     given = pl.col(fields.severity) if fields.severity else nothing
     known = _severity(fields.severity, group.schema)
-    times = [pl.col(c) for c in ("sample_time", "sent", "received")]
     return {
-        "time": pl.coalesce(times),
+        "time": ENVELOPE_TIME,
+        "lifecycle": nothing,
         "ecu": _blank_is_null(pl.col(fields.ecu)) if fields.ecu else nothing,
         "app": nothing,
         "context": pl.lit(group.table),

@@ -10,8 +10,15 @@ from datetime import date
 
 MANIFEST_NAME = "manifest.json"
 SCHEMAS = "schemas/"
+PARSED = "parsed/"
+STATISTICS = "statistics/"
 FLEET = "fleet/"
+RECORDING_RESULT = "recording.json"
+FLEET_CHANGES = f"{FLEET}changes/"
+FLEET_COMMIT = f"{FLEET}commit.zip"
+FLEET_REBUILD = f"{FLEET}rebuild"
 REPORTS = "reports/"
+CAMPAIGNS = "campaigns/"
 
 
 def incoming_day(day: date) -> str:
@@ -26,7 +33,7 @@ def incoming(day: date, batch: str) -> str:
 
 def parsed(batch: str) -> str:
     """Prefix of all tables of a batch."""
-    return f"parsed/{batch}/"
+    return f"{PARSED}{batch}/"
 
 
 def parsed_recording(batch: str, recording: str) -> str:
@@ -41,7 +48,7 @@ def table(batch: str, recording: str, name: str, suffix: str) -> str:
 
 def recording_result(batch: str, recording: str) -> str:
     """The record that is written last and makes the tables of a recording count."""
-    return f"{parsed_recording(batch, recording)}recording.json"
+    return f"{parsed_recording(batch, recording)}{RECORDING_RESULT}"
 
 
 def quarantine(batch: str, recording: str) -> str:
@@ -51,7 +58,7 @@ def quarantine(batch: str, recording: str) -> str:
 
 def statistics(batch: str, name: str) -> str:
     """One statistics table of a batch."""
-    return f"statistics/{batch}/{name}.parquet"
+    return f"{STATISTICS}{batch}/{name}.parquet"
 
 
 def chart(batch: str, name: str, suffix: str) -> str:
@@ -62,3 +69,53 @@ def chart(batch: str, name: str, suffix: str) -> str:
 def report(batch: str, suffix: str) -> str:
     """The report of a batch; `suffix` is `md`, `html` or `json`."""
     return f"{REPORTS}{batch}/report.{suffix}"
+
+
+def campaign_page(campaign: str) -> str:
+    """The page of a campaign: self-contained HTML."""
+    return f"{CAMPAIGNS}{campaign}/page.html"
+
+
+def fleet(name: str) -> str:
+    """One table over all batches."""
+    return f"{FLEET}{name}.parquet"
+
+
+def fleet_vehicle(platform: str, vehicle: str) -> str:
+    """What the roll-ups know of one vehicle."""
+    return f"{FLEET}vehicles/{platform}/{vehicle}.parquet"
+
+
+def fleet_campaigns(campaign: str = "") -> str:
+    """Prefix of what the roll-ups know of the batches of campaigns, or of one."""
+    return f"{FLEET}campaigns/{campaign}{'/' if campaign else ''}"
+
+
+def fleet_campaign(campaign: str, part: int) -> str:
+    """One part of what the roll-ups know of the batches of a campaign."""
+    return f"{fleet_campaigns(campaign)}{part:02d}.parquet"
+
+
+def fleet_batch(batch: str) -> str:
+    """Where the roll-ups hold one batch."""
+    return f"{FLEET}batches/{batch}.json"
+
+
+def fleet_change(batch: str, token: str) -> str:
+    """A note that the statistics of a batch changed and the roll-ups have not seen it yet."""
+    return f"{FLEET_CHANGES}{batch}/{token}"
+
+
+def fleet_rules() -> str:
+    """The rules by which versions and campaigns are judged, where they are not the usual ones."""
+    return f"{FLEET}rules.yaml"
+
+
+def campaign_rules(campaign: str) -> str:
+    """The rules of one campaign, where it has its own."""
+    return f"{CAMPAIGNS}{campaign}/rules.yaml"
+
+
+def campaign_vehicles(campaign: str) -> str:
+    """The list of the vehicles that a campaign is for."""
+    return f"{CAMPAIGNS}{campaign}/vehicles.csv"

@@ -47,7 +47,11 @@ class Peers:
 
 def find_peers(cache: Path, *, may_install: bool) -> Peers:
     """Find the tools; with `may_install`, put those of PyPI and crates.io under `cache`."""
-    return Peers(_dlt_convert(), _pydlt(cache, may_install), _dlt_core(cache, may_install))
+    return Peers(
+        _dlt_convert(),
+        of_pypi(PYDLT, "pydlt_text.py", cache, may_install=may_install),
+        _dlt_core(cache, may_install),
+    )
 
 
 def _dlt_convert() -> Peer:
@@ -59,23 +63,25 @@ def _dlt_convert() -> Peer:
     return Peer(" ".join(["dlt-convert", *version]), (found,))
 
 
-def _pydlt(cache: Path, may_install: bool) -> Peer:
-    name = PYDLT.replace("==", " ")
-    folder = cache / "pydlt"
+def of_pypi(requirement: str, script: str, cache: Path, *, may_install: bool) -> Peer:
+    """A tool of PyPI in an environment of its own, run by a script of ours beside it."""
+    package = requirement.partition("==")[0]
+    name = requirement.replace("==", " ")
+    folder = cache / package
     python = folder / "bin" / "python"
-    if not _runs([str(python), "-c", "import pydlt"]):
+    if not _runs([str(python), "-c", f"import {package}"]):
         if not may_install:
             return Peer(name, missing="not installed yet, and --quick installs nothing")
         shutil.rmtree(folder, ignore_errors=True)
-        _say(f"installing {PYDLT}")
+        _say(f"installing {requirement}")
         # Debian's Python may lack ensurepip: the pip that is at hand fills the other folder too.
         for step in (
             [sys.executable, "-m", "venv", "--without-pip", str(folder)],
-            [sys.executable, "-m", "pip", "-q", "--python", str(python), "install", PYDLT],
+            [sys.executable, "-m", "pip", "-q", "--python", str(python), "install", requirement],
         ):
             if why := _fails(step):
                 return Peer(name, missing=why)
-    return Peer(name, (str(python), str(PEERS / "pydlt_text.py")))
+    return Peer(name, (str(python), str(PEERS / script)))
 
 
 def _dlt_core(cache: Path, may_install: bool) -> Peer:

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from argus_pipeline.batches.fan_out import plan_shards
 from argus_pipeline.batches.manifest import parse_manifest
+from argus_pipeline.charts import CHARTS
 from argus_pipeline.database.engine import create_engine, session
 from argus_pipeline.database.models import Diagnosis, Recording
 from argus_pipeline.errors import ArgusError
@@ -29,11 +30,12 @@ def test_a_batch_reaches_its_report_and_every_check_passes(pipeline, samples) ->
         "manifest_integrity": True,
         "all_recordings_accounted_for": True,
         "statistics_add_up": True,
+        "firmware_is_known": True,
         "claims_cite_evidence": True,
     }
     for suffix in ("md", "html", "json"):
         assert pipeline.store.head(keys.report("b1", suffix))
-    for chart in ("severity_over_time", "top_codes"):
+    for chart in CHARTS:
         for suffix in ("html", "svg", "png"):
             assert pipeline.store.head(keys.chart("b1", chart, suffix))
     report = json.loads(pipeline.store.get(keys.report("b1", "json")))

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from charts.made import START, MadeBatch
 
+from argus_pipeline.charts import CHARTS as OF_A_BATCH
 from argus_pipeline.charts import (
     ChartContext,
     RenderedChart,
     render,
-    severity_over_time,
     top_codes,
 )
 from argus_pipeline.charts.page import script_json
@@ -31,8 +31,13 @@ from argus_pipeline.statistics import BatchStatistics, compute_statistics
 from argus_pipeline.statistics.severity import NONE, SEVERITIES
 
 HOSTILE = "</script><script>alert(1)</script><!--\u2028\x00\x1b[31m\u202e&\"'"
+KINDS = ("boot", "resume", "clock_change")
+NOTHING = (
+    "no events with a severity|no fault codes found|no boots that a clock can place"
+    "|no signal was recorded"
+)
 CONTEXT = ChartContext("batch-1", "LFV3A23C0K3000001", "J7", "v2.3.1")
-CHARTS = pytest.mark.parametrize("chart", [severity_over_time, top_codes])
+CHARTS = pytest.mark.parametrize("chart", OF_A_BATCH.values(), ids=OF_A_BATCH)
 Chart = Callable[[BatchStatistics, ChartContext], Any]
 
 
@@ -60,7 +65,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory) -> BatchStatistics:
-    """Every severity in every bin, and more codes than fit."""
+    """Every severity in every bin, more codes and ECUs than fit, and all lifecycles that count."""
     rows = [
         {
             "time": START + timedelta(seconds=n % 3_600),
@@ -70,7 +75,12 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> BatchStatistics:
         }
         for n in range(30_000)
     ]
-    return MadeBatch(tmp_path_factory.mktemp("busy")).dlt("a.dlt", rows).statistics()
+    boots = [
+        {"ecu": f"E{n % 40}", "start": START + timedelta(seconds=n), "kind": KINDS[n % 3]}
+        for n in range(1_000)
+    ]
+    batch = MadeBatch(tmp_path_factory.mktemp("busy")).dlt("a.dlt", rows, boots=boots)
+    return batch.statistics()
 
 
 @CHARTS
@@ -135,13 +145,14 @@ def test_an_empty_batch_has_a_picture_with_its_title(chart: Chart) -> None:
     rendered = render(chart(compute_statistics([], []), CONTEXT))
     text = " ".join(ElementTree.fromstring(rendered.svg).itertext())
     assert "batch batch-1" in text
-    assert re.search("no events with a severity|no fault codes found", text)
+    assert re.search(NOTHING, text)
 
 
 @CHARTS
 def test_names_of_strangers_stay_text(chart: Chart, tmp_path: Path) -> None:
     rows = [{"severity": "error", "text": "E001", "ecu": HOSTILE, "app": HOSTILE}]
-    statistics = MadeBatch(tmp_path).dlt("a.dlt", rows).statistics()
+    boots = [{"ecu": HOSTILE, "software_version": HOSTILE}]
+    statistics = MadeBatch(tmp_path).dlt("a.dlt", rows, boots=boots).statistics()
     context = ChartContext(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
     rendered = render(chart(statistics, context))
     page = Page(rendered.html.decode())

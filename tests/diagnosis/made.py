@@ -23,12 +23,13 @@ BATCH = "20261123T101500Z-LFV3A23C0K3000001-7f3a"
 
 @dataclass(frozen=True)
 class Message:
-    """One DLT message: seconds into the recording, severity, text and the ECU that sent it."""
+    """One DLT message: seconds into the recording, severity, text, ECU and its lifecycle."""
 
     second: float
     severity: str | None
     text: str
     ecu: str = "BRK1"
+    lifecycle: int | None = None
 
 
 def manifest(
@@ -91,6 +92,8 @@ def write_messages(folder: Path, recording: str, messages: Sequence[Message]) ->
             "offset": [64 * number for number in range(len(messages))],
             "size": [64] * len(messages),
             "time": [START + timedelta(seconds=m.second) for m in messages],
+            "uptime_s": [None] * len(messages),
+            "lifecycle": [m.lifecycle for m in messages],
             "ecu": [m.ecu for m in messages],
             "app": ["APP"] * len(messages),
             "context": ["CTX"] * len(messages),
@@ -101,6 +104,8 @@ def write_messages(folder: Path, recording: str, messages: Sequence[Message]) ->
             "offset": pl.UInt64,
             "size": pl.UInt32,
             "time": pl.Datetime("ns", "UTC"),
+            "uptime_s": pl.Float64,
+            "lifecycle": pl.UInt32,
             "ecu": pl.String,
             "app": pl.String,
             "context": pl.String,

@@ -145,6 +145,7 @@ def any_statistics(draw: st.DrawFn) -> BatchStatistics:
     if codes:
         rows = [
             {"code": code, "severity": draw(severities), "ecu": draw(NAMES), "ecus": n + 1}
+            | {"position": None}
             | place(n)
             for n, code in enumerate(codes)
         ]

@@ -131,3 +131,19 @@ def run_worker(instance, run_id) -> int | None:
         for entry in instance.all_logs(run_id)
     )
     return next((int(found[1]) for found in said if found), None)
+
+
+def test_a_batch_reaches_the_roll_ups_and_its_campaign_by_itself(stack, data, wait_for) -> None:
+    """Through the daemon's own automation sensor, which has to see partitions come."""
+    campaign = "2026-q4-end-to-end"
+    golden = (data / "dlt" / "golden.dlt").read_bytes()
+    batch = stack.upload({"golden.dlt": golden}, campaign=campaign)
+    assert stack.wait(batch)["stage"] == "done"
+    assert wait_for(lambda: f"fleet/batches/{batch}.json" in stack.list("fleet/batches/"), 120)
+
+    def known() -> list[dict[str, object]]:
+        campaigns = json.loads(stack.argus("campaign", "--json").stdout or "[]")
+        return [one for one in campaigns if one["campaign"] == campaign]
+
+    [found] = wait_for(known, 60)
+    assert (found["reported"], found["verdict"]) == (1, "not enough data")

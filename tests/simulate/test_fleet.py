@@ -28,7 +28,7 @@ CODE = re.compile(r"(?<![\w.-])(?:[PBCU][0-3][0-9A-F]{3}|E[0-9]{3,4})\b")
 SMALL = {"megabytes": 0.3}
 # Of seed 1 with 0.3 MB a batch. Changes with every change of what the simulator writes, and only
 # then: with another machine or another Python it stays.
-DIGEST = "bb389efed57c4f41d4682411e016624591e32f4edc72922578167a48ea6e5f4c"
+DIGEST = "ec9fb5a33679fc898e27d4cb17ad58a24889d9c5ea6332d6902ac1e7bc7e52fe"
 
 
 def digest(folder: Path) -> str:

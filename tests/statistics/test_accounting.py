@@ -12,7 +12,9 @@ from argus_pipeline.statistics import BatchStatistics, Difference, check_totals
 
 @pytest.fixture
 def batch(tmp_path: Path) -> MadeBatch:
-    made = MadeBatch(tmp_path).dlt("a.dlt", [{"severity": "error"}, {}, {"time": None}])
+    made = MadeBatch(tmp_path).dlt(
+        "a.dlt", [{"severity": "error"}, {"text": "E001"}, {"time": None}]
+    )
     return made.rec("b.rec", Power=fields([{"x": 1.0}], x=pl.Float64)).quarantined("c.bin")
 
 
@@ -56,6 +58,9 @@ def test_losses_that_cancel_out_between_recordings_are_found(batch: MadeBatch) -
         ("severities", "messages by severity"),
         ("sources", "messages by source"),
         ("minutes", "messages by minute and those without a time"),
+        ("rates", "messages by source, in the rates"),
+        ("fault_counts", "messages with a code, by code and by firmware"),
+        ("fault_counts", "messages with a fingerprint, by firmware"),
     ],
 )
 def test_a_sum_that_lacks_rows_is_named(batch: MadeBatch, frame: str, what: str) -> None:

@@ -19,10 +19,16 @@ from argus_pipeline.statistics import (
     compute_statistics,
     schemas,
 )
-from argus_pipeline.statistics.batch import MAX_CRITICAL_EVENTS, MAX_TEXT_CHARACTERS
+from argus_pipeline.statistics.counting import MAX_CRITICAL_EVENTS
 from argus_pipeline.statistics.event_rows import event_rows
+from argus_pipeline.statistics.faults import MAX_TEXT_CHARACTERS
 from argus_pipeline.statistics.severity import SEVERITIES
 from argus_pipeline.statistics.storage import to_parquet
+
+_SIGNAL = (
+    *("recording", "table", "signal", "messages", "missing", "nan"),
+    *("min", "max", "mean"),
+)
 
 
 def second(number: float) -> datetime:
@@ -112,6 +118,7 @@ def test_a_code_has_its_worst_severity_its_main_ecu_and_its_first_place(tmp_path
         "recording": "c.rec",
         "table": "vehicle.Fault-0",
         "offset": 4_711,
+        "position": None,
     }
     assert (second_code["code"], second_code["messages"]) == ("P0A80", 1)
     assert statistics.total("coded") == 4
@@ -195,7 +202,7 @@ def test_signals_are_summed_up_by_recording_and_table(tmp_path: Path) -> None:
     batch = MadeBatch(tmp_path).rec("a.rec", Power=table).rec("b.rec", Power=lone)
     statistics = batch.statistics()
     assert_schemas(statistics)
-    assert statistics.signals.rows() == [
+    assert rows(statistics.signals, *_SIGNAL) == [
         ("a.rec", "vehicle.Power-0", "active", 4, 0, 0, 1.0, 1.0, 1.0),
         ("a.rec", "vehicle.Power-0", "voltage", 4, 1, 1, 1.0, 4.0, 2.5),
         ("b.rec", "vehicle.Power-0", "active", 1, 0, 0, 0.0, 0.0, 0.0),
@@ -206,7 +213,7 @@ def test_signals_are_summed_up_by_recording_and_table(tmp_path: Path) -> None:
 def test_a_signal_without_any_number_has_no_minimum(tmp_path: Path) -> None:
     table = fields([{"x": None}, {"x": float("nan")}], x=pl.Float64)
     statistics = MadeBatch(tmp_path).rec("a.rec", Power=table).statistics()
-    assert statistics.signals.rows() == [
+    assert rows(statistics.signals, *_SIGNAL) == [
         ("a.rec", "vehicle.Power-0", "x", 2, 1, 1, None, None, None)
     ]
 

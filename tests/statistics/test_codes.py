@@ -30,6 +30,9 @@ def found(text: str | None) -> list[str] | None:
         ("DTC 0x1234 set", ["0x1234"]),
         ("dtc: 0xabcdef", ["0xABCDEF"]),
         ("fault code=0x12ab and error_code [0x00C035]", ["0x12AB", "0x00C035"]),
+        ("故障码P0A80电池老化，U0100；", ["P0A80", "U0100"]),
+        ("电池故障码：0x1234", ["0x1234"]),
+        ("Fehlercode: 0xC035 im Türsteuergerät", ["0xC035"]),
         ("P0A80 P0A80 U0100", ["P0A80", "U0100"]),
     ],
 )

@@ -29,6 +29,16 @@ def masked(text: str) -> str:
         ("ping 10.0.0.12  lost", "ping <version> lost"),
         ("voltage 12.5 V", "voltage <n> V"),
         ("signal lost", "signal lost"),
+        ("get https://a1.example.com/v2/x.zip?k=3 failed", "get <url> failed"),
+        ("peer dc:a6:32:0f:11:9b", "peer <hex>"),
+        ("am 24.11.2026 um 10:15:00 Uhr", "am <time> um <time> Uhr"),
+        ("dump 0f'ab'12 of DE AD BE EF", "dump <hex> of <hex>"),
+        ("route to \"home 2\" and 'anna', isn't it", "route to \"<text>\" and '<text>', isn't it"),
+        ("VIN LFV3A23C0K3000001", "VIN <id>"),
+        ("cells 3, 17,4 of 1/96", "cells <n>, <n> of <n>/<n>"),
+        ("residual 3.1e-07", "residual <n>"),
+        ("late=true", "late=<flag>"),
+        ("电池单体12电压过低，故障码P0A80。", "电池单体<n>电压过低，故障码<code>。"),
     ],
 )
 def test_variable_parts_are_masked(text: str, expected: str) -> None:
@@ -49,7 +59,23 @@ def test_long_texts_give_short_templates() -> None:
     assert len(masked("word " * 100_000)) == MAX_CHARACTERS
 
 
-_PARTS = ("0", "17", "-5", "/a/b", "/a/5", "0x1F", "E001", "P0A80", "12:00:01", "1.2.3", "<n>")
+_PARTS = (
+    "0",
+    "17",
+    "-5",
+    "/a/b",
+    "/a/5",
+    "0x1F",
+    "E001",
+    "P0A80",
+    "12:00:01",
+    "1.2.3",
+    "<n>",
+    '"a"',
+    "'b'",
+    "a1b",
+    "1e5",
+)
 _WORDS = st.sampled_from([*_PARTS, *"<>n…=:(/-+. "])
 
 

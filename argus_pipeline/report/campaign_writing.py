@@ -1,0 +1,76 @@
+"""Writes the pages of campaigns to the bucket: `campaigns/<campaign>/page.html`."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from argus_pipeline import __version__
+from argus_pipeline.fleet.cells import ordered
+from argus_pipeline.fleet.rollup import read_campaign
+from argus_pipeline.report.campaign import compared, render_campaign
+from argus_pipeline.statistics.storage import to_parquet
+from argus_pipeline.storage import keys
+from argus_pipeline.storage.object_store import ObjectMissing
+
+if TYPE_CHECKING:
+    from argus_pipeline.storage.object_store import ObjectStore
+
+# To be raised when the page looks different for the same content.
+_LOOK: Final = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPage:
+    """The page of a campaign; `is_new` is false where it was there with just this content."""
+
+    campaign: str
+    key: str
+    verdict: str
+    is_new: bool
+
+
+def write_campaign_pages(store: ObjectStore) -> Sequence[WrittenPage]:
+    """Write the page of every campaign whose content changed, from what `fleet/` holds.
+
+    Raises:
+        ObjectMissing: nothing was rolled up yet.
+    """
+    health = _read(store, "campaign_health")
+    comparison = _read(store, "firmware_comparison")
+    written = []
+    for row in health.iter_rows(named=True):
+        campaign, key = row["campaign"], keys.campaign_page(row["campaign"])
+        own, cells = compared(row, comparison), read_campaign(store, row["campaign"])
+        made_of = _digest(row, own, cells)
+        # Drawing takes a second, and a batch changes one campaign of many.
+        is_new = made_of not in _head(store, key)
+        if is_new:
+            page = render_campaign(row, own, cells, made_of=made_of)
+            store.put(key, page.encode())
+        written.append(WrittenPage(campaign, key, str(row["verdict"]), is_new))
+    return written
+
+
+def _read(store: ObjectStore, name: str) -> pl.DataFrame:
+    return pl.read_parquet(io.BytesIO(store.get(keys.fleet(name))))
+
+
+def _digest(row: Mapping[str, Any], own: pl.DataFrame, cells: pl.DataFrame) -> str:
+    digest = hashlib.sha256(f"{__version__} {_LOOK} {json.dumps(row, default=str)}".encode())
+    for frame in (own, ordered(cells)):
+        digest.update(to_parquet(frame))
+    return digest.hexdigest()
+
+
+def _head(store: ObjectStore, key: str) -> str:
+    try:
+        return store.get_with_etag(key, limit=4_096)[0].decode("utf-8", "replace")
+    except ObjectMissing:
+        return ""

@@ -1,0 +1,128 @@
+"""Draws the pictures of docs/charts.md anew, from simulated batches and a simulated fleet.
+
+    python tools/pictures.py [--out docs/pictures]
+
+Each chart is drawn of the batch that has something to show in it. The page of the campaign is
+written beside the pictures, for a screenshot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import polars as pl
+import vl_convert
+
+from argus_pipeline.charts import CHARTS, ChartContext, RenderedChart, adoption, rate_ratios, render
+from argus_pipeline.charts.png import recompressed
+from argus_pipeline.fleet.campaign import campaign_health, health_frame
+from argus_pipeline.fleet.comparison import compare_firmware
+from argus_pipeline.fleet.rules import default_rules
+from argus_pipeline.fleet.sums import sum_cells
+from argus_pipeline.recordings.local import find_inputs, parse_files
+from argus_pipeline.recordings.parsing import make_result
+from argus_pipeline.recordings.result import TableOutput
+from argus_pipeline.recordings.specifications import specification_files
+from argus_pipeline.recordings.tables import PARQUET
+from argus_pipeline.report.campaign import compared, render_campaign
+from argus_pipeline.simulate.counts import FaultModel, FleetModel, simulate_cells
+from argus_pipeline.simulate.fleet import write_fleet
+from argus_pipeline.statistics import BatchStatistics, compute_statistics, recording_tables
+from argus_pipeline.upload.options import read_batch_file
+
+# Which batch of the simulated fleet a chart is drawn of, by the beginning of its folder's name.
+OF_BATCH = {
+    "severity_over_time": "04",
+    "top_codes": "04",
+    "codes_by_ecu": "04",
+    "signals_around_events": "03",
+    "restarts": "04",
+}
+CAMPAIGN = "2026-q4-simulated"
+FLEET = FleetModel(
+    vehicles=600,
+    hours=6.0,
+    faults=[
+        FaultModel("E214", 0.05, 2.5),
+        FaultModel("C0035", 0.3),
+        FaultModel("P0A80", 0.4, 0.4),
+        FaultModel("U0100", 0.1),
+        FaultModel("B1342", 0.002),
+        FaultModel("E977", 0.0001, 400.0),
+    ],
+    dispersion=0.3,
+)
+
+
+def main() -> None:
+    """Draw everything."""
+    reader = argparse.ArgumentParser(description="Draw the pictures of docs/charts.md anew")
+    reader.add_argument("--out", type=Path, default=Path("docs/pictures"))
+    out = reader.parse_args().out
+    with tempfile.TemporaryDirectory(prefix="argus-pictures-") as scratch:
+        fleet = Path(scratch) / "fleet"
+        write_fleet(fleet, seed=1)
+        for prefix in sorted(set(OF_BATCH.values())):
+            [folder] = fleet.glob(f"{prefix}-*")
+            statistics = statistics_of(folder, Path(scratch) / "tables" / prefix)
+            options = read_batch_file(folder)
+            context = ChartContext(
+                f"20261120T060000Z-{options.vehicle}-1f2e",
+                *(options.vehicle, options.platform, options.firmware, options.firmware_from),
+            )
+            for name in (name for name, of in OF_BATCH.items() if of == prefix):
+                write(out / f"{name}.png", render(CHARTS[name](statistics, context)))
+    draw_fleet(out)
+
+
+def draw_fleet(out: Path) -> None:
+    """The charts of a campaign, and its page."""
+    cells = simulate_cells(FLEET, seed=1)
+    sums, rules = sum_cells(cells), default_rules()
+    comparison = compare_firmware(sums, rules.comparison)
+    health = campaign_health(CAMPAIGN, cells, sums, comparison, rules.campaign)
+    row = health_frame([health]).row(0, named=True)
+    own = compared(row, comparison)
+    # The model lets a vehicle run both versions on one day; here the update spreads over two weeks.
+    earlier = pl.when(pl.col("firmware") == "v2.2.9").then(12).otherwise(0)
+    cells = cells.with_columns(pl.col("day") - pl.duration(days=earlier))
+    line = [f"campaign {CAMPAIGN} · J7 · v2.2.9 → v2.3.1"]
+    write(out / "rate_ratios.png", render(rate_ratios(own, line)))
+    write(out / "adoption.png", render(adoption(cells, line)))
+    (out / "campaign.html").write_text(render_campaign(row, own, cells), "utf-8")
+
+
+def statistics_of(folder: Path, tables: Path) -> BatchStatistics:
+    """Parse a batch and compute its statistics."""
+    inputs = find_inputs([folder])
+    specifications = specification_files(inputs.specifications, inputs.catalogues)
+    parsed = parse_files(inputs.recordings, tables, specifications=specifications, jobs=2)
+    results = [
+        make_result(
+            one.path.name,
+            "",
+            one.parsed,
+            tuple(
+                TableOutput(t.name, t.rows, "", "", str(t.files[PARQUET]), "", t.columns)
+                for t in one.parsed.tables
+            ),
+        )
+        for one in parsed
+    ]
+    sources = recording_tables(results, lambda table: table.parquet_key)
+    options = read_batch_file(folder)
+    return compute_statistics(
+        sources, results, firmware=options.firmware, firmware_from=options.firmware_from
+    )
+
+
+def write(path: Path, chart: RenderedChart) -> None:
+    """A picture that is sharp and small."""
+    path.write_bytes(recompressed(vl_convert.svg_to_png(chart.svg.decode(), scale=1.25)))
+    print(f"{path}  {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
