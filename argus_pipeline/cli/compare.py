@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 COLOURS: Final = {"new": "red", "worse": "red", "better": "green", "gone": "green"}
 _SHOWN: Final = ("new", "worse", "better", "gone")
+_GAP: Final = 1
 # Name, and whether it is a number.
 _COLUMNS: Final = (
     *(("class", False), ("fault", False), ("severity", False), ("per hour", True)),
@@ -143,20 +144,21 @@ def _print_pair(console: Console, pair: pl.DataFrame, *, show_all: bool) -> None
     rows = list(shown.sort("class", maintain_order=True).iter_rows(named=True))
     if rows:
         cells = [_cells(row) for row in rows]
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for place, (column, right) in enumerate(_COLUMNS):
-            longest = max(len(column), *(len(own[place]) for own in cells))
-            # In a narrow terminal the title gives way, which comes last.
-            table.add_column(
-                column,
-                justify="right" if right else "left",
-                no_wrap=True,
-                min_width=longest if place < len(_COLUMNS) - 1 else None,
-            )
+        table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
+        widths = [
+            max(len(column), *(len(own[place]) for own in cells))
+            for place, (column, _) in enumerate(_COLUMNS)
+        ]
+        # In a narrow terminal the title gives way, which comes last; it needs its head at least.
+        room = max(console.width - sum(widths[:-1]) - _GAP * len(widths), len(_COLUMNS[-1][0]))
+        for column, right in _COLUMNS:
+            table.add_column(column, justify="right" if right else "left", no_wrap=True)
         for row, own in zip(rows, cells, strict=True):
             # Text, not str: square brackets in a title are no markup.
             table.add_row(
-                Text(own[0], COLOURS.get(row["class"], "")), *(Text(cell) for cell in own[1:])
+                Text(own[0], COLOURS.get(row["class"], "")),
+                *(Text(cell) for cell in own[1:-1]),
+                Text(own[-1] if len(own[-1]) <= room else f"{own[-1][: room - 1]}…"),
             )
         console.print(table)
     rest = {k: v for k, v in counts.items() if k not in _SHOWN}

@@ -196,7 +196,7 @@ def _show_fleet(console: Console, store: ObjectStore, out: Path) -> bool:
     until = time.monotonic() + SECONDS_FOR_ROLL_UPS
     while True:
         found = [one for one in read_health(store) if one["campaign"] == CAMPAIGN]
-        if found and found[0]["reported"] >= CAMPAIGN_VEHICLES:
+        if _rolled_up(store) and found and found[0]["reported"] >= CAMPAIGN_VEHICLES:
             print_comparison(console, read_comparison(store))
             print_campaign(console, found[0])
             console.print("  `argus compare` and `argus campaign` say the same, and more")
@@ -228,6 +228,16 @@ def _show_page(
             return
         time.sleep(1)
     console.print(f"  `argus open {health['campaign']}` opens its page, which is on its way")
+
+
+def _rolled_up(store: ObjectStore) -> bool:
+    """Whether all batches are in the roll-ups, and the campaigns were judged after that."""
+    from argus_pipeline.storage import keys
+
+    if next(store.list(keys.FLEET_CHANGES), None) is not None:
+        return False
+    sums, health = (store.head(keys.fleet(name)) for name in ("exposures", "campaign_health"))
+    return sums is not None and health is not None and health.modified >= sums.modified
 
 
 def _show_results(console: Console, store: ObjectStore, batch: str, out: Path) -> str:
