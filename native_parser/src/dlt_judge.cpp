@@ -279,6 +279,18 @@ std::size_t find_candidate(Bytes bytes, std::size_t from) noexcept {
   return found.candidate ? found.position : bytes.size();
 }
 
+// What is left of a header behind its pattern looks like a bare message.
+std::size_t enter(Bytes bytes, std::size_t border) noexcept {
+  for (std::size_t at = border; at-- > 0;) {
+    if (!framing_at(bytes.subspan(at))) continue;
+    Header header;
+    std::size_t wanted = 0;
+    const bool whole = read_header(bytes.subspan(at), false, header, wanted) == HeaderState::complete;
+    return whole ? std::max(border, at + header.size) : border;
+  }
+  return border;
+}
+
 Recognition recognise(const Window& window, bool at_start) {
   Header header;
   std::size_t wanted = 0;

@@ -10,8 +10,9 @@ namespace argus {
 std::span<const Format> formats() noexcept {
   static constexpr Format known[] = {
       {"dlt", dlt::find_candidate, dlt::pattern_size, dlt::recognise, dlt::make_decoder,
-       dlt::make_scan},
-      {"rec", rec::find_pattern, rec::pattern_size, rec::recognise, rec::make_decoder, nullptr},
+       dlt::make_scan, dlt::enter},
+      {"rec", rec::find_pattern, rec::pattern_size, rec::recognise, rec::make_decoder, nullptr,
+       nullptr},
   };
   return known;
 }

@@ -20,7 +20,7 @@
 namespace argus {
 namespace {
 
-// A quarter of a segment and its overlap: stays in a core's cache between read and decode.
+// Half a segment and its overlap: stays in a core's cache between read and decode.
 constexpr std::size_t chunk_bytes = 513u << 10;
 constexpr std::uint64_t overlap_bytes = 4096;
 
@@ -106,7 +106,8 @@ class Reader::SegmentPass {
     const std::uint64_t left = segments_ - std::min(segments_, next_);
     if (threads < 2 || left < 2) return;
     most_ahead_ = threads + 1;
-    for (unsigned i = 0; i < std::min<std::uint64_t>(threads, left); ++i) {
+    // The thread that calls `next` is one of them.
+    for (unsigned i = 1; i < std::min<std::uint64_t>(threads, left); ++i) {
       threads_.emplace_back([this] { work(); });
     }
   }
@@ -162,7 +163,15 @@ class Reader::SegmentPass {
       std::unique_lock lock(mutex_);
       if (!threads_.empty()) {
         while (!results_.contains(segment) && !failure_ && !cancelled_) {
-          changed_.wait_for(lock, poll_interval);
+          if (may_read()) {
+            const std::uint64_t own = unread_++;
+            lock.unlock();
+            Result result = read_ahead(own, chunk_);
+            lock.lock();
+            results_.emplace(own, std::move(result));
+          } else {
+            changed_.wait_for(lock, poll_interval);
+          }
           if (!poll) continue;
           lock.unlock();
           poll();
@@ -196,16 +205,11 @@ class Reader::SegmentPass {
         std::uint64_t segment = 0;
         {
           std::unique_lock lock(mutex_);
-          changed_.wait(lock, [this] {
-            return stopped_ || unread_ >= segments_ || unread_ < next_ + most_ahead_;
-          });
+          changed_.wait(lock, [this] { return stopped_ || unread_ >= segments_ || may_read(); });
           if (stopped_ || unread_ >= segments_) return;
           segment = unread_++;
         }
-        const bool is_first = segment == begin_ / segment_bytes;
-        DecoderState unknown;
-        unknown.in_step = is_first && begin_ == 0;
-        Result result = read(segment, is_first ? begin_ : segment * segment_bytes, unknown, chunk);
+        Result result = read_ahead(segment, chunk);
         {
           const std::lock_guard lock(mutex_);
           results_.emplace(segment, std::move(result));
@@ -219,6 +223,26 @@ class Reader::SegmentPass {
       }
       changed_.notify_all();
     }
+  }
+
+  // May another segment be read ahead of the one that is handed out next?
+  [[nodiscard]] bool may_read() const noexcept {
+    return unread_ < std::min(segments_, next_ + most_ahead_);
+  }
+
+  // Reads a segment that nobody knows yet where its first message begins.
+  [[nodiscard]] Result read_ahead(std::uint64_t segment, std::vector<std::uint8_t>& chunk) const {
+    DecoderState unknown;
+    if (segment == begin_ / segment_bytes) {
+      unknown.in_step = begin_ == 0;
+      return read(segment, begin_, unknown, chunk);
+    }
+    std::uint64_t from = segment * segment_bytes;
+    if (format_.enter != nullptr) {
+      const Bytes around = file_.read(from - looked_around, 2 * looked_around, chunk);
+      from += format_.enter(around, looked_around) - looked_around;
+    }
+    return read(segment, from, unknown, chunk);
   }
 
   // Reads the messages that begin from `from` to the end of the segment.

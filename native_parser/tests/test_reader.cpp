@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <random>
 
+#include "argus/dlt.hpp"
 #include "argus/reader.hpp"
 #include "check.hpp"
 
@@ -177,6 +178,17 @@ int main() {
       damage_borders(damaged, seed);
       try_readers(damaged, specification);
     }
+  }
+  // A thread that begins in a storage header does not take its rest for a bare message.
+  for (std::size_t cut = 1; cut < 16; ++cut) {
+    const Content messages = sample("dlt/c_clean.dlt");
+    const std::size_t begin = argus::looked_around - cut;
+    const std::size_t size = 16u + (messages[18] << 8 | messages[19]);
+    Content around(begin, 0x5A);
+    around.insert(around.end(), messages.begin(), messages.begin() + argus::looked_around + cut);
+    CHECK(argus::dlt::enter(around, argus::looked_around) == begin + size);
+    CHECK(argus::dlt::enter(Content(2 * argus::looked_around, 0x5A), argus::looked_around) ==
+          argus::looked_around);
   }
   // Garbage that no segment has a message in, an empty file, and no known format at all.
   Content gap = repeated(sample("dlt/c_clean.dlt"), 500'000);

@@ -91,7 +91,7 @@ def test_batches_end_where_segments_of_the_recording_end_wherever_chunks_do() ->
             parser.feed(recording[at : at + chunk])
         parser.finish()
         sizes = [batch.rows for batch in parser.take()]
-        assert sizes == [32_768] * 4 + [140_000 - 4 * 32_768]
+        assert sizes == [16_384] * 8 + [140_000 - 8 * 16_384]
 
 
 def test_batches_end_by_rows_too() -> None:

@@ -31,7 +31,7 @@ class Catalogue;
 class Scan;
 
 #ifndef ARGUS_SEGMENT_BYTES
-#define ARGUS_SEGMENT_BYTES (2u << 20)  // the fuzz targets are built with a smaller one
+#define ARGUS_SEGMENT_BYTES (1u << 20)  // the fuzz targets are built with a smaller one
 #endif
 inline constexpr std::uint64_t segment_bytes = ARGUS_SEGMENT_BYTES;
 
@@ -54,6 +54,9 @@ struct DecoderState {
   const char* reason = nullptr;  // why the bytes that follow are quarantined, if they are; static
   std::set<std::string> tables;  // names of the tables so far
 };
+
+// What `Format::enter` sees before and after the border.
+inline constexpr std::size_t looked_around = 64;
 
 inline constexpr std::size_t most_undecoded_kinds = 1000;
 
@@ -127,6 +130,10 @@ struct Format {
   std::unique_ptr<Decoder> (*make)(const DecoderSetup& setup);
   // The first pass, for formats that need one; else null.
   std::unique_ptr<Decoder> (*make_scan)(const DecoderSetup& setup);
+  // Where a reader that begins at `border`, in the middle of the recording, finds its first message
+  // if a header there was cut in two; `border` if none was. It is a guess from `looked_around` bytes
+  // on both sides, and a wrong one costs time only. Null where half a header looks like nothing.
+  std::size_t (*enter)(Bytes bytes, std::size_t border) noexcept;
 };
 
 [[nodiscard]] std::span<const Format> formats() noexcept;

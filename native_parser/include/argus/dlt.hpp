@@ -175,6 +175,7 @@ inline constexpr std::string_view non_verbose_kind = "non-verbose message withou
 
 // Of the registry of formats.
 [[nodiscard]] std::size_t find_candidate(Bytes bytes, std::size_t from) noexcept;
+[[nodiscard]] std::size_t enter(Bytes bytes, std::size_t border) noexcept;
 [[nodiscard]] Recognition recognise(const Window& window, bool at_start);
 [[nodiscard]] std::unique_ptr<Decoder> make_decoder(const DecoderSetup& setup);
 [[nodiscard]] std::unique_ptr<Decoder> make_scan(const DecoderSetup& setup);
