@@ -145,12 +145,27 @@ class _Table:
         rows = pa.Table.from_batches(self.waiting).unify_dictionaries()
         self.waiting.clear()
         if self.parquet is None:
+            ascending = [field.name for field in rows.schema if _ascends(field.type)]
+            free = [field.name for field in rows.schema if _is_free(field.type)]
+            unworded = {*ascending, *free}
             self.parquet = pq.ParquetWriter(
                 cast("io.RawIOBase", _AppendedFile(self.files[PARQUET])),
                 rows.schema.with_metadata({"argus.table_schema": TABLE_SCHEMA}),
                 compression="zstd",
+                use_dictionary=[name for name in rows.schema.names if name not in unworded],
+                column_encoding=dict.fromkeys(ascending, "DELTA_BINARY_PACKED"),
             )
         self.parquet.write_table(rows, row_group_size=max(rows.num_rows, 1))
+
+
+def _ascends(kind: pa.DataType) -> bool:
+    """Times and offsets: their differences take a fifth of the room, and no dictionary is tried."""
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_uint64(kind))
+
+
+def _is_free(kind: pa.DataType) -> bool:
+    """Texts and bytes that differ from row to row: a dictionary of them is given up half way."""
+    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
 
 
 class _AppendedFile(io.RawIOBase):

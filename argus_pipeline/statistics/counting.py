@@ -14,7 +14,7 @@ from typing import Final
 import polars as pl
 from polars import selectors
 
-from argus_pipeline.statistics.codes import CodePattern, code_positions
+from argus_pipeline.statistics.codes import CodePattern, code_positions, codes_in
 from argus_pipeline.statistics.events import SCHEMA, events
 from argus_pipeline.statistics.faults import MAX_TEXT_CHARACTERS, all_codes, may_be_faults
 from argus_pipeline.statistics.segments import segment
@@ -102,7 +102,8 @@ def critical_events(messages: pl.LazyFrame, patterns: Sequence[CodePattern]) -> 
         .top_k(MAX_CRITICAL_EVENTS, by=["when", "path", "table", "offset"])
     )
     named = newest.with_columns(
-        code=all_codes(patterns).list.first(), template=template(pl.col("text"), patterns)
+        code=all_codes(codes_in(pl.col("text"), patterns)).list.first(),
+        template=template(pl.col("text"), patterns),
     )
     return named.with_columns(
         code_positions(named, patterns), text=shortened(pl.col("text"), MAX_TEXT_CHARACTERS)

@@ -15,14 +15,13 @@ from argus_pipeline.statistics import schemas
 from argus_pipeline.statistics.codes import (
     CodePattern,
     code_positions,
-    codes_in,
     may_have_codes,
 )
 from argus_pipeline.statistics.fingerprints import NO_TEXT, fingerprint
 from argus_pipeline.statistics.firmware import TOLERANCE, Update
 from argus_pipeline.statistics.segments import bounds
 from argus_pipeline.statistics.severity import CRITICAL, SEVERITY
-from argus_pipeline.statistics.templates import template
+from argus_pipeline.statistics.texts import said
 
 FINGERPRINTED: Final = (*CRITICAL, "warn")
 """Severities whose messages get a fingerprint when they name no code. What is info or less says
@@ -59,7 +58,8 @@ def fault_groups(messages: pl.LazyFrame, patterns: Sequence[CodePattern]) -> pl.
     """
     codes = pl.col("codes").list.len().fill_null(0)
     return (
-        messages.with_columns(codes=all_codes(patterns))
+        messages.with_columns(said=said(pl.col("text"), patterns))
+        .with_columns(codes=all_codes(pl.col("said").struct.field("codes")))
         .filter(pl.col("severity").is_in(FINGERPRINTED) | (codes > 0))
         .select(
             "time",
@@ -70,7 +70,7 @@ def fault_groups(messages: pl.LazyFrame, patterns: Sequence[CodePattern]) -> pl.
             "lifecycle",
             "segment",
             "text",
-            template=template(pl.col("text"), patterns),
+            template=pl.col("said").struct.field("template"),
             code="codes",
             nth=pl.int_ranges(codes),
         )
@@ -97,14 +97,10 @@ def may_be_faults(patterns: Sequence[CodePattern]) -> pl.Expr:
     )
 
 
-def all_codes(patterns: Sequence[CodePattern]) -> pl.Expr:
+def all_codes(in_text: pl.Expr) -> pl.Expr:
     """The code field of an event, or else the codes in its text."""
     code = pl.col("code")
-    return (
-        pl.when(code.is_not_null())
-        .then(pl.concat_list(code))
-        .otherwise(codes_in(pl.col("text"), patterns))
-    )
+    return pl.when(code.is_not_null()).then(pl.concat_list(code)).otherwise(in_text)
 
 
 def codes(groups: pl.DataFrame, patterns: Sequence[CodePattern]) -> pl.DataFrame:

@@ -73,7 +73,8 @@ def template(text: pl.Expr, patterns: Sequence[CodePattern] = CODE_PATTERNS) -> 
     masked = text.str.slice(0, 4 * MAX_CHARACTERS)
     for regex, replacement in masks(patterns):
         masked = masked.str.replace_all(regex, replacement)
-    return shortened(masked.str.replace_all(r"\s+", " ").str.strip_chars(" "), MAX_CHARACTERS)
+    blank = masked.str.replace_all(r"\s{2,}|[^\S ]", " ")
+    return shortened(blank.str.strip_chars(" "), MAX_CHARACTERS)
 
 
 def shortened(text: pl.Expr, characters: int) -> pl.Expr:
