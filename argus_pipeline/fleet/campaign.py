@@ -279,7 +279,7 @@ def _changes(
     found = comparison.filter(
         pl.col("platform").is_in(platforms),
         pl.col("firmware_before").is_in(sources),
-        pl.col("firmware_after") == target,
+        pl.col("firmware_after") == pl.lit(target, pl.String),
         pl.col("class").cast(pl.String).is_in(CHANGES),
     )
     columns = ("platform", "firmware_before", "kind", "fault", "title", "severity", "class")
@@ -288,6 +288,6 @@ def _changes(
 
 def _hours(sums: Sums, platforms: tuple[str, ...], target: str | None) -> float:
     own = sums["exposures"].filter(
-        pl.col("platform").is_in(platforms), pl.col("firmware") == target
+        pl.col("platform").is_in(platforms), pl.col("firmware") == pl.lit(target, pl.String)
     )
     return float(own["seconds"].sum()) / SECONDS_AN_HOUR
