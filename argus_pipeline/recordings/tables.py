@@ -102,6 +102,7 @@ class _Table:
         self.files = {suffix: folder / f"{name}.{suffix}" for suffix in formats}
         self.columns: tuple[tuple[str, str], ...] = ()
         self.parquet: Any = None
+        self.appended: Any = None
         self.waiting: list[pa.RecordBatch] = []
         for path in self.files.values():
             path.unlink(missing_ok=True)
@@ -123,6 +124,7 @@ class _Table:
             self._write_row_group()
         if self.parquet is not None:
             self.parquet.close()
+            self.appended.append_waiting()
         return WrittenTable(self.name, self.rows, self.columns, self.files)
 
     def _append_csv(self, batch: TableBatch, style: CsvStyle) -> None:
@@ -148,14 +150,16 @@ class _Table:
             ascending = [field.name for field in rows.schema if _ascends(field.type)]
             free = [field.name for field in rows.schema if _is_free(field.type)]
             unworded = {*ascending, *free}
+            self.appended = _AppendedFile(self.files[PARQUET])
             self.parquet = pq.ParquetWriter(
-                cast("io.RawIOBase", _AppendedFile(self.files[PARQUET])),
+                cast("io.RawIOBase", self.appended),
                 rows.schema.with_metadata({"argus.table_schema": TABLE_SCHEMA}),
                 compression="zstd",
                 use_dictionary=[name for name in rows.schema.names if name not in unworded],
                 column_encoding=dict.fromkeys(ascending, "DELTA_BINARY_PACKED"),
             )
         self.parquet.write_table(rows, row_group_size=max(rows.num_rows, 1))
+        self.appended.append_waiting()
 
 
 def _ascends(kind: pa.DataType) -> bool:
@@ -169,12 +173,13 @@ def _is_free(kind: pa.DataType) -> bool:
 
 
 class _AppendedFile(io.RawIOBase):
-    """A file that is opened for each write only."""
+    """A file that is opened only to take a whole row group, or the end of the file."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
         self._position = 0
+        self._waiting = bytearray()
 
     def writable(self) -> bool:
         return True
@@ -183,7 +188,14 @@ class _AppendedFile(io.RawIOBase):
         return self._position
 
     def write(self, data: Buffer) -> int:
-        with self._path.open("ab") as file:
-            written = file.write(data)
+        before = len(self._waiting)
+        self._waiting += data
+        written = len(self._waiting) - before
         self._position += written
         return written
+
+    def append_waiting(self) -> None:
+        """Put what was written since the last time behind what is in the file."""
+        with self._path.open("ab") as file:
+            file.write(self._waiting)
+        self._waiting.clear()
