@@ -21,6 +21,7 @@ from argus_pipeline.batches.arrivals import (
     upload_state,
 )
 from argus_pipeline.batches.fan_out import plan_shards
+from argus_pipeline.batches.given_up import read_given_up
 from argus_pipeline.batches.manifest import parse_manifest
 from argus_pipeline.errors import ArgusError, BadInput
 from argus_pipeline.storage import keys
@@ -35,6 +36,8 @@ PARTITIONS_NAME: Final = "batch"
 MANIFEST_KEY_TAG: Final = "argus/manifest_key"
 MANIFEST_ETAG_TAG: Final = "argus/manifest_etag"
 WILL_RETRY_TAG: Final = "dagster/will_retry"
+PERMANENT: Final = "permanent"
+"""Metadata of a failure that the same data will have again."""
 
 
 class Stage(StrEnum):
@@ -50,12 +53,13 @@ class Stage(StrEnum):
     REPORTING = "reporting"
     DONE = "done"
     FAILED = "failed"
+    GIVEN_UP = "given up"
     REJECTED = "rejected"
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more happens by itself."""
-        return self in {Stage.DONE, Stage.FAILED, Stage.REJECTED}
+        """Whether nothing more happens by itself, or not soon."""
+        return self in {Stage.DONE, Stage.FAILED, Stage.GIVEN_UP, Stage.REJECTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,16 @@ def newest_batches(instance: DagsterInstance, store: ObjectStore, limit: int) ->
     return [*new, *with_runs][:limit]
 
 
+def stage_now(instance: DagsterInstance, run: DagsterRun) -> tuple[Stage, str]:
+    """The stage that a run is at; see `stage_of`."""
+    steps = {
+        step.step_key: step.status.value
+        for step in instance.get_run_step_stats(run.run_id)
+        if step.status is not None
+    }
+    return stage_of(run.status.value, steps)
+
+
 def run_url(run_id: str) -> str | None:
     """The page of a run in the Dagster UI, where its address is known."""
     base = os.environ.get("ARGUS_UI_URL") or settings.local_environment().get("ARGUS_UI_URL")
@@ -179,12 +193,7 @@ def _status(instance: DagsterInstance, store: ObjectStore, batch: str) -> BatchS
         return BatchStatus(batch, Stage.QUEUED, "waiting for the sensor")
     record = records[0]
     run = record.dagster_run
-    steps = {
-        step.step_key: step.status.value
-        for step in instance.get_run_step_stats(run.run_id)
-        if step.status is not None
-    }
-    stage, detail = stage_of(run.status.value, steps)
+    stage, detail = stage_now(instance, run)
     if stage is Stage.PARSING:
         detail = f"{detail.partition('/')[0] or 0}/{_shards(store, batch, run)}"
     if stage is Stage.DONE and store.head(keys.report(batch, "json")) is None:
@@ -192,7 +201,11 @@ def _status(instance: DagsterInstance, store: ObjectStore, batch: str) -> BatchS
     if stage is Stage.FAILED and run.tags.get(WILL_RETRY_TAG) == "true":
         return BatchStatus(batch, Stage.QUEUED, "its run was lost and starts again", run.run_id)
     if stage is Stage.FAILED:
-        detail = _reason(instance, run) or detail
+        record_of = read_given_up(store, batch)
+        if record_of is not None and record_of.run_id == run.run_id:
+            stage, detail = Stage.GIVEN_UP, f"{record_of.reason}. Again: `{record_of.command}`"
+        else:
+            detail = read_failure(instance, run).reason or detail
     ended = record.end_time or time.time()
     seconds = max(ended - record.start_time, 0.0) if record.start_time else None
     return BatchStatus(batch, stage, detail, run.run_id, seconds)
@@ -208,8 +221,19 @@ def _shards(store: ObjectStore, batch: str, run: DagsterRun) -> str:
         return "?"
 
 
-def _reason(instance: DagsterInstance, run: DagsterRun) -> str:
-    """The first failure's own words, without the stack."""
+@dataclass(frozen=True, slots=True)
+class RunFailure:
+    """Why a run failed, in its first failure's own words and without the stack.
+
+    `permanent`: by what the data is, so the same data fails again.
+    """
+
+    reason: str
+    permanent: bool
+
+
+def read_failure(instance: DagsterInstance, run: DagsterRun) -> RunFailure:
+    """Why a run failed; without a reason where nothing says so."""
     from dagster import DagsterEventType
 
     wanted = {DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE}
@@ -220,10 +244,17 @@ def _reason(instance: DagsterInstance, run: DagsterRun) -> str:
         data = event.event_specific_data
         failure = getattr(data, "user_failure_data", None)
         if failure is not None and failure.description:
-            return f"{event.step_key}: {failure.description}"
+            return RunFailure(
+                f"{event.step_key}: {failure.description}", PERMANENT in failure.metadata
+            )
         error = getattr(data, "error", None)
-        while error is not None and error.cause is not None:
+        kinds = set()
+        while error is not None:
+            kinds.add(error.cls_name)
+            if error.cause is None:
+                break
             error = error.cause
         text = error.message.strip() if error is not None else event.message or ""
-        return f"{event.step_key}: {text}" if event.step_key else text
-    return ""
+        reason = f"{event.step_key}: {text}" if event.step_key else text
+        return RunFailure(reason, BadInput.__name__ in kinds)
+    return RunFailure("", permanent=False)

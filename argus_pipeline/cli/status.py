@@ -29,7 +29,7 @@ def status(
 ) -> None:
     """Say at which stage batches are, from Dagster's own records.
 
-    Exit status: 0 when no batch shown has failed, 1 otherwise.
+    Exit status: 0 when no batch shown has failed or was given up, 1 otherwise.
 
     Example: argus status --watch
     """
@@ -57,7 +57,8 @@ def status(
                 time.sleep(1)
                 found = look()
                 live.update(status_table(found))
-    if any(one.stage in {run_records.Stage.FAILED, run_records.Stage.REJECTED} for one in found):
+    stage = run_records.Stage
+    if any(one.stage in {stage.FAILED, stage.GIVEN_UP, stage.REJECTED} for one in found):
         raise typer.Exit(1)
 
 
@@ -74,7 +75,7 @@ def status_table(statuses: Sequence[BatchStatus]) -> Table:
     table.add_column("stage", no_wrap=True, min_width=len("diagnosing"))
     table.add_column("seconds", no_wrap=True, justify="right")
     table.add_column("detail", overflow="fold")
-    colours = {"done": "green", "failed": "red", "rejected": "red"}
+    colours = {"done": "green", "failed": "red", "given up": "red", "rejected": "red"}
     for one in statuses:
         colour = colours.get(one.stage.value, "cyan")
         table.add_row(
