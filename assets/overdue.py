@@ -7,6 +7,7 @@ from dagster import (
     AssetCheckKey,
     AssetCheckResult,
     AssetCheckSeverity,
+    AssetKey,
     AssetSelection,
     DefaultScheduleStatus,
     MetadataValue,
@@ -74,7 +75,7 @@ def no_batch_past_limit(
 
 overdue_job = define_asset_job(
     "overdue",
-    selection=AssetSelection.checks(AssetCheckKey("raw_batch", _NAME)),
+    selection=AssetSelection.checks(AssetCheckKey(AssetKey("raw_batch"), _NAME)),
     description="Looks whether any batch is late.",
     tags={"dagster/priority": "5"},
     config={"execution": {"config": {"in_process": {}}}},

@@ -21,12 +21,12 @@ from dagster import (
     sensor,
 )
 
-from argus_pipeline import run_attempts
 from argus_pipeline.batches import given_up
 from argus_pipeline.batches.limits import Limits, read_limits
 from argus_pipeline.batches.recovery import Decision, Step, decide
 from argus_pipeline.errors import ArgusError, BadInput, Unavailable
-from argus_pipeline.run_records import MANIFEST_ETAG_TAG, PARTITION_TAG
+from argus_pipeline.runs import attempts as run_attempts
+from argus_pipeline.runs.records import MANIFEST_ETAG_TAG, PARTITION_TAG
 from argus_pipeline.storage.object_store import ObjectStore
 from resources.object_store import ObjectStoreResource
 from sensors.uploads import batch_job, present_manifest, run_request

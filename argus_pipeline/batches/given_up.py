@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from argus_pipeline.errors import BadInput
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
 
@@ -37,7 +36,7 @@ class GivenUp:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """A person's request to try a batch again; `token` tells two requests from each other."""
+    """A person's request to try a batch again; `token`, its ETag, tells two requests apart."""
 
     batch: str
     token: str
@@ -71,33 +70,18 @@ def read_all_given_up(store: ObjectStore) -> list[GivenUp]:
     return [record for record in read if record is not None]
 
 
-def request_retry(store: ObjectStore, batch: str) -> Retry:
+def request_retry(store: ObjectStore, batch: str) -> None:
     """Ask for another attempt, and take the batch off the list."""
-    retry = Retry(batch, uuid.uuid4().hex)
-    asked = {"batch": batch, "token": retry.token, "at": datetime.now(UTC).isoformat()}
+    asked = {"batch": batch, "at": datetime.now(UTC).isoformat(), "token": uuid.uuid4().hex}
     store.put(keys.retry(batch), json.dumps(asked).encode())
     store.delete(keys.given_up(batch))
-    return retry
 
 
 def list_retries(store: ObjectStore) -> Iterator[Retry]:
-    """The requests that no run answers yet.
-
-    Raises:
-        BadInput: something else lies there.
-    """
+    """The requests that no run answers yet. The key says all; the content is for people."""
     for found in store.list(keys.RETRIES):
-        try:
-            content = json.loads(store.get(found.key))
-            yield Retry(str(content["batch"]), str(content["token"]))
-        except ObjectMissing:
-            continue
-        except (ValueError, KeyError, TypeError) as error:
-            raise BadInput(
-                f"is no request to try a batch again: {error}",
-                where=store.uri(found.key),
-                hint="Delete it, and use `argus retry BATCH`",
-            ) from error
+        batch = found.key.removeprefix(keys.RETRIES).removesuffix(".json")
+        yield Retry(batch, found.etag.strip('"'))
 
 
 def answer_retry(store: ObjectStore, batch: str) -> None:

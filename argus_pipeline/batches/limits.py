@@ -53,8 +53,6 @@ def read_limits(environment: Mapping[str, str] | None = None) -> Limits:
         if not value:
             continue
         if not value.isdecimal() or int(value) == 0:
-            raise ArgusError(
-                f"is {value!r}", where=variable, expected="a whole number, such as 30"
-            )
+            raise ArgusError(f"is {value!r}", where=variable, expected="a whole number, such as 30")
         found[field.name] = int(value)
     return Limits(**found)

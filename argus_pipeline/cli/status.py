@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from argus_pipeline.run_records import BatchStatus
+    from argus_pipeline.runs.status import BatchStatus
 
 
 def status(
@@ -36,15 +36,17 @@ def status(
     from rich.console import Console
     from rich.live import Live
 
-    from argus_pipeline import run_records, settings
+    from argus_pipeline import settings
+    from argus_pipeline.runs.records import Stage, connect
+    from argus_pipeline.runs.status import batch_statuses, newest_batches
     from argus_pipeline.storage.object_store import ObjectStore
 
-    instance = run_records.connect()
+    instance = connect()
     store = ObjectStore(settings.load())
 
     def look() -> Sequence[BatchStatus]:
-        names = batches or run_records.newest_batches(instance, store, limit)
-        return run_records.batch_statuses(instance, store, names)
+        names = batches or newest_batches(instance, store, limit)
+        return batch_statuses(instance, store, names)
 
     found = look()
     if as_json:
@@ -57,8 +59,7 @@ def status(
                 time.sleep(1)
                 found = look()
                 live.update(status_table(found))
-    stage = run_records.Stage
-    if any(one.stage in {stage.FAILED, stage.GIVEN_UP, stage.REJECTED} for one in found):
+    if any(one.stage in {Stage.FAILED, Stage.GIVEN_UP, Stage.REJECTED} for one in found):
         raise typer.Exit(1)
 
 

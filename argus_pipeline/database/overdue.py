@@ -29,9 +29,7 @@ def overdue_batches(
     A batch may take `limits.report_minutes` from its registration on, and longer for its size.
     """
     per_byte = 1 / 1e6 / limits.megabytes_per_second
-    limit = func.make_interval(
-        0, 0, 0, 0, 0, limits.report_minutes, Batch.bytes * per_byte
-    )
+    limit = func.make_interval(0, 0, 0, 0, 0, limits.report_minutes, Batch.bytes * per_byte)
     late = (
         select(Batch.batch, Batch.registered_at, Batch.bytes)
         .where(Batch.registered_at + limit < now)

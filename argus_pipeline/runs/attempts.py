@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from argus_pipeline.batches.limits import Limits
 from argus_pipeline.batches.recovery import Attempt, Outcome, standstill
-from argus_pipeline.run_records import (
+from argus_pipeline.runs.records import (
     MANIFEST_ETAG_TAG,
     PARTITION_TAG,
     WILL_RETRY_TAG,
@@ -109,7 +109,7 @@ def end_stuck(instance: DagsterInstance, run: DagsterRun, reason: str) -> None:
     instance.add_run_tags(run.run_id, {STUCK_TAG: reason})
     try:
         answered = instance.run_launcher.terminate(run.run_id)
-    except Exception:  # noqa: BLE001 - whatever the launcher says, the run is to end
+    except Exception:
         answered = False
     if not answered:
         instance.report_run_failed(run, f"Ended by the recovery sensor: {reason}")
