@@ -18,7 +18,7 @@ from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import upsert_batch
 from argus_pipeline.errors import BadInput
 from argus_pipeline.runs.records import PERMANENT
-from assets.common import OWNERS, RETRIES, batches, read_manifest
+from assets.common import FEED_IS_ALIVE, OWNERS, RETRIES, batches, read_manifest
 from resources.database import DatabaseResource
 from resources.object_store import ObjectStoreResource
 
@@ -29,6 +29,7 @@ from resources.object_store import ObjectStoreResource
     kinds={"s3"},
     owners=OWNERS,
     retry_policy=RETRIES,
+    freshness_policy=FEED_IS_ALIVE,
     check_specs=[
         AssetCheckSpec(
             "manifest_integrity",
