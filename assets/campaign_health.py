@@ -12,6 +12,7 @@ from dagster import (
 )
 from polars import DataFrame
 
+from argus_pipeline.batches.given_up import read_all_given_up
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.fleet import replace_campaigns
 from argus_pipeline.fleet.campaign import CampaignHealth, all_campaigns, health_frame
@@ -55,7 +56,13 @@ def campaign_health(
     store = object_store.store()
     rules = read_rules(store)
     with fleet_lock(database.engine()):
-        found = all_campaigns(store, read_sums(store), read_comparison(store), rules.campaign)
+        found = all_campaigns(
+            store,
+            read_sums(store),
+            read_comparison(store),
+            rules.campaign,
+            [(record.campaign, record.batch) for record in read_all_given_up(store)],
+        )
         frame = health_frame(found)
         store.put(keys.fleet("campaign_health"), to_parquet(frame))
         with session(database.engine()) as opened:

@@ -8,6 +8,7 @@ from dagster import (
     Backoff,
     DynamicPartitionsDefinition,
     Failure,
+    FreshnessPolicy,
     Jitter,
     MetadataValue,
     OpExecutionContext,
@@ -19,8 +20,9 @@ from dagster import (
 from polars import DataFrame
 
 from argus_pipeline.batches.arrivals import locate_manifest
+from argus_pipeline.batches.feed import silent_after
 from argus_pipeline.batches.manifest import Manifest, parse_manifest
-from argus_pipeline.run_records import MANIFEST_ETAG_TAG, MANIFEST_KEY_TAG, PARTITIONS_NAME
+from argus_pipeline.runs.records import MANIFEST_ETAG_TAG, MANIFEST_KEY_TAG, PARTITIONS_NAME
 from argus_pipeline.storage.object_store import ObjectStore
 
 OWNERS: Final = ["team:argus"]
@@ -32,6 +34,12 @@ batches = DynamicPartitionsDefinition(name=PARTITIONS_NAME)
 # is refused with forbids a second try by itself.
 RETRIES: Final = RetryPolicy(
     max_retries=6, delay=2, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS
+)
+
+
+# Of the asset, never of one batch: whether anything comes in at all.
+FEED_IS_ALIVE: Final = FreshnessPolicy.time_window(
+    fail_window=silent_after(), warn_window=silent_after() / 2
 )
 
 

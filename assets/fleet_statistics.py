@@ -21,7 +21,14 @@ from argus_pipeline.fleet.rollup import read_sums, update
 from argus_pipeline.fleet.sums import NAMES
 from argus_pipeline.storage import keys
 from assets.batch_statistics import batch_statistics
-from assets.common import OWNERS, RETRIES, after_any_batch, column_schema, inline_table
+from assets.common import (
+    FEED_IS_ALIVE,
+    OWNERS,
+    RETRIES,
+    after_any_batch,
+    column_schema,
+    inline_table,
+)
 from resources.database import DatabaseResource
 from resources.object_store import ObjectStoreResource
 
@@ -36,6 +43,7 @@ MOST_UNPLACED: Final = 0.1
     owners=OWNERS,
     code_version="1",
     retry_policy=RETRIES,
+    freshness_policy=FEED_IS_ALIVE,
     automation_condition=after_any_batch(),
     check_specs=[
         AssetCheckSpec(

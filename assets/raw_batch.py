@@ -17,7 +17,8 @@ from argus_pipeline.batches.manifest import Manifest
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import upsert_batch
 from argus_pipeline.errors import BadInput
-from assets.common import OWNERS, RETRIES, batches, read_manifest
+from argus_pipeline.runs.records import PERMANENT
+from assets.common import FEED_IS_ALIVE, OWNERS, RETRIES, batches, read_manifest
 from resources.database import DatabaseResource
 from resources.object_store import ObjectStoreResource
 
@@ -28,6 +29,7 @@ from resources.object_store import ObjectStoreResource
     kinds={"s3"},
     owners=OWNERS,
     retry_policy=RETRIES,
+    freshness_policy=FEED_IS_ALIVE,
     check_specs=[
         AssetCheckSpec(
             "manifest_integrity",
@@ -61,7 +63,7 @@ def raw_batch(
             f"The batch is not what its manifest says: {'; '.join(problems[:5])}"
             + (f" and {len(problems) - 5} more" if len(problems) > 5 else "")
             + ". Upload the files again, or mend the manifest and put it again.",
-            metadata={"problems": MetadataValue.json(problems)},
+            metadata={"problems": MetadataValue.json(problems), PERMANENT: True},
             allow_retries=False,
         )
     with session(database.engine()) as opened:

@@ -6,6 +6,7 @@ in `argus_pipeline.batches.arrivals`; this file only tells Dagster.
 """
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,9 +23,11 @@ from dagster import (
 from argus_pipeline import settings
 from argus_pipeline.batches import arrivals
 from argus_pipeline.batches.fan_out import execution_config
+from argus_pipeline.batches.manifest import Manifest, parse_manifest
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import manifest_etags
-from argus_pipeline.run_records import MANIFEST_ETAG_TAG, MANIFEST_KEY_TAG, PARTITIONS_NAME
+from argus_pipeline.runs.attempts import JOB, SIZE_TAG
+from argus_pipeline.runs.records import MANIFEST_ETAG_TAG, MANIFEST_KEY_TAG, PARTITIONS_NAME
 from argus_pipeline.storage.object_store import ObjectStore
 from assets.common import batches
 from resources.database import DatabaseResource
@@ -37,7 +40,7 @@ SECONDS_BETWEEN_TICKS: Final = 5
 BATCHES_PER_TICK: Final = 200
 
 batch_job = define_asset_job(
-    "batch",
+    JOB,
     selection='group:"batch"',
     description="From upload to report: everything that is made of one batch.",
     # Retrying only failed steps loses files of a fan-out (dagster issues 20925, 30248, 30972).
@@ -89,21 +92,48 @@ def completed_uploads(
     )
 
 
-def _request(candidate: arrivals.Candidate) -> RunRequest:
-    manifest = candidate.manifest
-    assert manifest is not None
+def present_manifest(
+    store: ObjectStore, batch: str, tags: Mapping[str, str]
+) -> tuple[Manifest, str, str]:
+    """The manifest that a batch has now, its key and its ETag; `tags` are of a run of it.
+
+    Raises:
+        BadInput: it has none any more, or a bad one.
+    """
+    key = arrivals.locate_manifest(store, batch, tags.get(MANIFEST_KEY_TAG))
+    data, etag = store.get_with_etag(key)
+    return parse_manifest(data, key=key, batch=batch), key, etag
+
+
+def run_request(
+    manifest: Manifest, key: str, etag: str, run_key: str, tags: Mapping[str, str] | None = None
+) -> RunRequest:
+    """The run of a batch; Dagster makes one for each `run_key`."""
     return RunRequest(
-        run_key=f"{manifest.batch}:{candidate.etag}",
+        run_key=run_key,
         partition_key=manifest.batch,
         run_config=execution_config(manifest),
         tags={
-            MANIFEST_KEY_TAG: candidate.folder.manifest_key,
-            MANIFEST_ETAG_TAG: candidate.etag,
+            MANIFEST_KEY_TAG: key,
+            MANIFEST_ETAG_TAG: etag,
+            SIZE_TAG: str(sum(file.size for file in manifest.files)),
             "dagster/priority": PRIORITY_TAGS[manifest.priority],
             "argus/vehicle": manifest.vehicle,
             "argus/platform": manifest.platform,
             "argus/firmware": manifest.firmware,
+            **(tags or {}),
         },
+    )
+
+
+def _request(candidate: arrivals.Candidate) -> RunRequest:
+    manifest = candidate.manifest
+    assert manifest is not None
+    return run_request(
+        manifest,
+        candidate.folder.manifest_key,
+        candidate.etag,
+        f"{manifest.batch}:{candidate.etag}",
     )
 
 

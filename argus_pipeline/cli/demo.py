@@ -17,7 +17,7 @@ from argus_pipeline.cli.status import status_table
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from argus_pipeline.run_records import BatchStatus
+    from argus_pipeline.runs.status import BatchStatus
     from argus_pipeline.storage.object_store import ObjectStore
     from argus_pipeline.upload.options import BatchOptions
 
@@ -52,7 +52,8 @@ def demo(
     """
     from rich.console import Console
 
-    from argus_pipeline import run_records, settings
+    from argus_pipeline import settings
+    from argus_pipeline.runs.records import Stage, run_url
     from argus_pipeline.storage.object_store import ObjectStore
 
     console = Console(highlight=False)
@@ -66,7 +67,7 @@ def demo(
         ]
         console.print("\n[bold]Pipeline[/]: the sensor sees the manifests; nobody helps")
         statuses = _watch(console, store, batches, timeout)
-        finished = [s.batch for s in statuses if s.stage is run_records.Stage.DONE]
+        finished = [s.batch for s in statuses if s.stage is Stage.DONE]
         console.print(f"\n[bold]Results[/], copied to {out}/ and kept in the bucket")
         verdicts = {batch: _show_results(console, store, batch, out) for batch in finished}
         console.print("\n[bold]Reports[/]")
@@ -78,8 +79,8 @@ def demo(
         console.print(f"\n{len(finished)} of {len(batches)} batches have their report", end=" ")
         console.print(f"after {time.monotonic() - began:.0f} s.")
         for one in statuses:
-            if one.stage is not run_records.Stage.DONE:
-                where = run_records.run_url(one.run_id) if one.run_id else ""
+            if one.stage is not Stage.DONE:
+                where = run_url(one.run_id) if one.run_id else ""
                 console.print(
                     f"{one.batch} is {one.stage.value}: {one.detail} {where}",
                     style="red",
@@ -164,14 +165,15 @@ def _watch(
     """
     from rich.live import Live
 
-    from argus_pipeline import run_records
+    from argus_pipeline.runs.records import connect
+    from argus_pipeline.runs.status import batch_statuses
 
-    instance = run_records.connect()
+    instance = connect()
     until = time.monotonic() + timeout
     shown: dict[str, str] = {}
     with Live(console=console, refresh_per_second=2, auto_refresh=console.is_terminal) as live:
         while True:
-            found = run_records.batch_statuses(instance, store, batches)
+            found = batch_statuses(instance, store, batches)
             if console.is_terminal:
                 live.update(status_table(found))
             else:

@@ -17,6 +17,7 @@ from argus_pipeline.cli import (
     parse,
     query,
     report,
+    retry,
     simulate,
     stack,
     status,
@@ -41,6 +42,7 @@ app.command(rich_help_panel="Work with recordings")(inspect.inspect)
 app.command(rich_help_panel="Work with recordings")(simulate.simulate)
 app.command(rich_help_panel="Work with recordings")(upload.upload)
 app.command(rich_help_panel="Read what came of them")(status.status)
+app.command(rich_help_panel="Work with recordings")(retry.retry)
 app.command(rich_help_panel="Read what came of them")(report.report)
 app.command(rich_help_panel="Read what came of them")(compare.compare)
 app.command(rich_help_panel="Read what came of them")(campaign.campaign)

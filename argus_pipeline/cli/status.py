@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from argus_pipeline.run_records import BatchStatus
+    from argus_pipeline.runs.status import BatchStatus
 
 
 def status(
@@ -29,22 +29,24 @@ def status(
 ) -> None:
     """Say at which stage batches are, from Dagster's own records.
 
-    Exit status: 0 when no batch shown has failed, 1 otherwise.
+    Exit status: 0 when no batch shown has failed or was given up, 1 otherwise.
 
     Example: argus status --watch
     """
     from rich.console import Console
     from rich.live import Live
 
-    from argus_pipeline import run_records, settings
+    from argus_pipeline import settings
+    from argus_pipeline.runs.records import Stage, connect
+    from argus_pipeline.runs.status import batch_statuses, newest_batches
     from argus_pipeline.storage.object_store import ObjectStore
 
-    instance = run_records.connect()
+    instance = connect()
     store = ObjectStore(settings.load())
 
     def look() -> Sequence[BatchStatus]:
-        names = batches or run_records.newest_batches(instance, store, limit)
-        return run_records.batch_statuses(instance, store, names)
+        names = batches or newest_batches(instance, store, limit)
+        return batch_statuses(instance, store, names)
 
     found = look()
     if as_json:
@@ -57,7 +59,7 @@ def status(
                 time.sleep(1)
                 found = look()
                 live.update(status_table(found))
-    if any(one.stage in {run_records.Stage.FAILED, run_records.Stage.REJECTED} for one in found):
+    if any(one.stage in {Stage.FAILED, Stage.GIVEN_UP, Stage.REJECTED} for one in found):
         raise typer.Exit(1)
 
 
@@ -74,7 +76,7 @@ def status_table(statuses: Sequence[BatchStatus]) -> Table:
     table.add_column("stage", no_wrap=True, min_width=len("diagnosing"))
     table.add_column("seconds", no_wrap=True, justify="right")
     table.add_column("detail", overflow="fold")
-    colours = {"done": "green", "failed": "red", "rejected": "red"}
+    colours = {"done": "green", "failed": "red", "given up": "red", "rejected": "red"}
     for one in statuses:
         colour = colours.get(one.stage.value, "cyan")
         table.add_row(

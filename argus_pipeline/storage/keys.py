@@ -19,6 +19,8 @@ FLEET_COMMIT = f"{FLEET}commit.zip"
 FLEET_REBUILD = f"{FLEET}rebuild"
 REPORTS = "reports/"
 CAMPAIGNS = "campaigns/"
+GIVEN_UP = "given-up/"
+RETRIES = "retries/"
 
 
 def incoming_day(day: date) -> str:
@@ -69,6 +71,16 @@ def chart(batch: str, name: str, suffix: str) -> str:
 def report(batch: str, suffix: str) -> str:
     """The report of a batch; `suffix` is `md`, `html` or `json`."""
     return f"{REPORTS}{batch}/report.{suffix}"
+
+
+def given_up(batch: str) -> str:
+    """Why a batch was given up, while it is."""
+    return f"{GIVEN_UP}{batch}.json"
+
+
+def retry(batch: str) -> str:
+    """A person's request to try a batch again, until there is a run for it."""
+    return f"{RETRIES}{batch}.json"
 
 
 def campaign_page(campaign: str) -> str:

@@ -72,6 +72,17 @@ class Pipeline:
             instance=self.instance, partition_key=batch, raise_on_error=False, tags=tags
         )
 
+    def run_only(self, batch: str, *assets: str) -> dg.ExecuteInProcessResult:
+        """Materialize some assets of a batch, as by hand in the UI."""
+        self.instance.add_dynamic_partitions("batch", [batch])
+        chosen = {dg.AssetKey(asset) for asset in assets}
+        return dg.materialize(
+            [one for one in self.definitions.assets if one.key in chosen],
+            instance=self.instance,
+            resources=self.resources,
+            partition_key=batch,
+        )
+
     def materialized(self, asset: str) -> Sequence[str]:
         """Partitions of an asset that count as materialized."""
         return sorted(self.instance.get_materialized_partitions(dg.AssetKey(asset)))

@@ -106,7 +106,7 @@ class Stack:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             found = self.status(batch)
-            if found["stage"] in {"done", "failed", "rejected"}:
+            if found["stage"] in {"done", "failed", "given up", "rejected"}:
                 return found
             time.sleep(0.5)
         raise AssertionError(f"{batch} is still {self.status(batch)} after {seconds} s")

@@ -78,7 +78,8 @@ def test_bad_batches_are_named_and_hold_up_no_other(stack, dagster_instance, dat
     found = stack.wait(bad_recordings)
     assert found["stage"] == "done", found
     found = stack.wait(wrong_hash)
-    assert found["stage"] == "failed"
+    assert found["stage"] == "given up"
+    assert f"argus retry {wrong_hash}" in found["detail"]
     assert "g.dlt" in found["detail"]
     assert "sha256" in found["detail"]
     assert "missing" in stack.wait(missing)["detail"]
@@ -89,6 +90,27 @@ def test_bad_batches_are_named_and_hold_up_no_other(stack, dagster_instance, dat
     materialized = dagster_instance.get_materialized_partitions(dg.AssetKey("parsed_csv"))
     assert {good, bad_recordings} <= materialized
     assert not {wrong_hash, missing} & materialized
+
+
+def test_a_batch_that_was_given_up_is_tried_again_once_it_is_mended(stack, data, wait_for) -> None:
+    golden = (data / "dlt" / "golden.dlt").read_bytes()
+    entry = {"name": "g.dlt", "size": len(golden), "sha256": hashlib.sha256(golden).hexdigest()}
+    batch = stack.upload({}, files=[entry])
+    assert stack.wait(batch)["stage"] == "given up"
+
+    def listed() -> list[dict[str, object]]:
+        given_up = json.loads(stack.argus("retry", "--json").stdout)
+        return [one for one in given_up if one["batch"] == batch]
+
+    [record] = wait_for(listed, 180)
+    assert "missing" in record["reason"]
+    manifest = next(k for k in stack.list("incoming/") if k.endswith(f"{batch}/manifest.json"))
+    stack.s3.put_object(
+        Bucket=stack.bucket, Key=manifest.replace("manifest.json", "g.dlt"), Body=golden
+    )
+    assert stack.argus("retry", batch).returncode == 0
+    assert stack.wait(batch)["stage"] == "done"
+    assert wait_for(lambda: f"retries/{batch}.json" not in stack.list("retries/"), 180)
 
 
 def test_a_killed_run_worker_never_leaves_a_green_partition_with_a_recording_missing(

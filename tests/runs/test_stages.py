@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from argus_pipeline.run_records import Stage, stage_of
+from argus_pipeline.runs.records import Stage, stage_of
 
 
 def test_a_waiting_run_is_queued() -> None:
@@ -37,5 +37,10 @@ def test_a_failed_run_names_the_step() -> None:
     assert stage_of("FAILURE", {"raw_batch": "FAILURE"}) == (Stage.FAILED, "in raw_batch")
 
 
-def test_only_done_failed_and_rejected_are_final() -> None:
-    assert {s for s in Stage if s.is_final} == {Stage.DONE, Stage.FAILED, Stage.REJECTED}
+def test_only_done_failed_given_up_and_rejected_are_final() -> None:
+    assert {s for s in Stage if s.is_final} == {
+        Stage.DONE,
+        Stage.FAILED,
+        Stage.GIVEN_UP,
+        Stage.REJECTED,
+    }

@@ -1,0 +1,48 @@
+"""Which batches have no diagnosis although their time is up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from argus_pipeline.batches.limits import Limits
+from argus_pipeline.database.models import Batch, Diagnosis
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A batch past its limit: since when it is known, and how long it may take."""
+
+    batch: str
+    since: datetime
+    limit: timedelta
+
+
+def overdue_batches(
+    session: Session, now: datetime, limits: Limits, most: int
+) -> tuple[list[Overdue], int]:
+    """The batches past their limit, the oldest first, at most `most` of them, and their number.
+
+    A batch may take `limits.report_minutes` from its registration on, and longer for its size.
+    """
+    per_byte = 1 / 1e6 / limits.megabytes_per_second
+    limit = func.make_interval(0, 0, 0, 0, 0, limits.report_minutes, Batch.bytes * per_byte)
+    late = (
+        select(Batch.batch, Batch.registered_at, Batch.bytes)
+        .where(Batch.registered_at + limit < now)
+        .where(~exists().where(Diagnosis.batch == Batch.batch))
+    )
+    total = session.scalar(select(func.count()).select_from(late.subquery())) or 0
+    rows = session.execute(late.order_by(Batch.registered_at, Batch.batch).limit(most))
+    base = timedelta(minutes=limits.report_minutes)
+    return [
+        Overdue(row.batch, row.registered_at, base + limits.allowance(row.bytes)) for row in rows
+    ], total
+
+
+def registered(session: Session, batches: list[str]) -> set[str]:
+    """Which of these batches are registered."""
+    return set(session.scalars(select(Batch.batch).where(Batch.batch.in_(batches))))

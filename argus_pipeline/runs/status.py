@@ -1,0 +1,142 @@
+"""At which stage is a batch, and why did it fail?
+
+Nothing of it is stored: the stage follows anew from Dagster's records and the bucket.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from argus_pipeline.batches.arrivals import (
+    days_to_look_at,
+    list_folders,
+    locate_manifest,
+    upload_state,
+)
+from argus_pipeline.batches.fan_out import plan_shards
+from argus_pipeline.batches.limits import read_limits
+from argus_pipeline.batches.manifest import parse_manifest
+from argus_pipeline.batches.recovery import Step, decide
+from argus_pipeline.errors import ArgusError, BadInput
+from argus_pipeline.runs.attempts import goes_on, read_attempts, runs_of
+from argus_pipeline.runs.records import (
+    MANIFEST_ETAG_TAG,
+    MANIFEST_KEY_TAG,
+    PARTITION_TAG,
+    PARTITIONS_NAME,
+    Stage,
+    read_failure,
+    stage_now,
+)
+from argus_pipeline.storage import keys
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, DagsterRun, RunRecord
+
+    from argus_pipeline.storage.object_store import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStatus:
+    """What is known of a batch: its stage, how far that is, the run behind it and the reason."""
+
+    batch: str
+    stage: Stage
+    detail: str = ""
+    run_id: str | None = None
+    seconds: float | None = None
+
+
+def batch_statuses(
+    instance: DagsterInstance, store: ObjectStore, batches: Sequence[str]
+) -> Sequence[BatchStatus]:
+    """The status of these batches: by the newest run of each, and before that by the bucket.
+
+    Raises:
+        BadInput: neither Dagster nor the bucket knows a batch.
+    """
+
+    def status(batch: str) -> BatchStatus:
+        try:
+            return _status(instance, store, batch)
+        except BadInput as error:
+            if len(batches) == 1:
+                raise
+            return BatchStatus(batch, Stage.REJECTED, str(error))
+
+    return [status(batch) for batch in batches]
+
+
+def newest_batches(instance: DagsterInstance, store: ObjectStore, limit: int) -> Sequence[str]:
+    """The newest batches: those that are being uploaded or were rejected, then those with runs."""
+    records = instance.get_run_records(limit=limit * 3)
+    named = [record.dagster_run.tags.get(PARTITION_TAG) for record in records]
+    with_runs = list(dict.fromkeys(name for name in named if name))
+    known = set(instance.get_dynamic_partitions(PARTITIONS_NAME))
+    days = days_to_look_at(datetime.now(UTC), 1)
+    new = sorted({f.name for f in list_folders(store, days)} - known, reverse=True)
+    return [*new, *with_runs][:limit]
+
+
+def _status(instance: DagsterInstance, store: ObjectStore, batch: str) -> BatchStatus:
+    from dagster import RunsFilter
+
+    records = instance.get_run_records(RunsFilter(tags={PARTITION_TAG: batch}), limit=1)
+    if not records:
+        upload = upload_state(store, batch)
+        if upload.error is not None:
+            return BatchStatus(batch, Stage.REJECTED, upload.error)
+        if not upload.complete:
+            return BatchStatus(batch, Stage.UPLOADING, "no manifest yet")
+        return BatchStatus(batch, Stage.QUEUED, "waiting for the sensor")
+    record = records[0]
+    run = record.dagster_run
+    stage, detail = stage_now(instance, run)
+    if stage is Stage.PARSING:
+        detail = f"{detail.partition('/')[0] or 0}/{_shards(store, batch, run)}"
+    if stage is Stage.DONE and store.head(keys.report(batch, "json")) is None:
+        stage, detail = Stage.FAILED, "the last run was of other assets: there is no report"
+    if stage is Stage.FAILED and not detail.startswith("the last run"):
+        stage, detail = _after_failure(instance, store, batch, record, detail)
+    ended = record.end_time or time.time()
+    seconds = max(ended - record.start_time, 0.0) if record.start_time else None
+    return BatchStatus(batch, stage, detail, run.run_id, seconds)
+
+
+def _after_failure(
+    instance: DagsterInstance, store: ObjectStore, batch: str, record: RunRecord, failed_in: str
+) -> tuple[Stage, str]:
+    """What follows a failed run: another attempt, or that the batch is given up."""
+    run = record.dagster_run
+    if store.head(keys.retry(batch)) is not None:
+        return Stage.QUEUED, "another attempt was asked for"
+    if goes_on(record):
+        return Stage.QUEUED, "its run was lost and starts again"
+    limits = read_limits()
+    attempts = read_attempts(instance, runs_of(instance, batch), run.tags.get(MANIFEST_ETAG_TAG))
+    # Runs of single assets are for the person to repeat who started them.
+    if attempts and attempts[0].run_id == run.run_id:
+        decision = decide(attempts, datetime.now(UTC), limits)
+        if decision.step is Step.GIVE_UP:
+            return Stage.GIVEN_UP, f"{decision.reason}. `argus retry {batch}` tries it again"
+        if decision.step in {Step.WAIT, Step.TRY_AGAIN}:
+            reason = attempts[0].reason
+            return (
+                Stage.QUEUED,
+                f"attempt {decision.attempt} of {limits.attempts} follows: {reason}",
+            )
+    return Stage.FAILED, read_failure(instance, run).reason or failed_in
+
+
+def _shards(store: ObjectStore, batch: str, run: DagsterRun) -> str:
+    """How many parts the parsing of a batch has: begun steps do not tell how many will follow."""
+    try:
+        key = locate_manifest(store, batch, run.tags.get(MANIFEST_KEY_TAG))
+        return str(len(plan_shards(parse_manifest(store.get(key), key=key).recordings)))
+    except ArgusError:
+        # The manifest was replaced meanwhile; the run itself will say so.
+        return "?"

@@ -1,0 +1,181 @@
+"""Runs that failed, stand still or were given up: real records of Dagster, a real store."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+from dagster._core.test_utils import create_run_for_test
+
+from argus_pipeline.batches import given_up
+from argus_pipeline.batches.limits import Limits
+from argus_pipeline.database.engine import session
+from argus_pipeline.runs import attempts as run_attempts
+from argus_pipeline.runs.records import Stage
+from argus_pipeline.runs.status import batch_statuses
+from assets.overdue import no_batch_past_limit
+from sensors.recovery import recovery
+
+GOLDEN = "dlt/golden.dlt"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARGUS_LIMIT_BACK_OFF_SECONDS", "1")
+    monkeypatch.setenv("ARGUS_LIMIT_ATTEMPTS", "2")
+
+
+def tick(pipeline) -> dg.SensorResult:
+    with dg.build_sensor_context(
+        instance=pipeline.instance,
+        resources={"object_store": pipeline.resources["object_store"]},
+        definitions=pipeline.definitions,
+    ) as context:
+        result = recovery(context)
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+def lost_run(pipeline, batch: str, key: str, **tags: str) -> dg.DagsterRun:
+    """A run whose worker is gone, as Dagster records it."""
+    head = pipeline.store.head(key)
+    run = create_run_for_test(
+        pipeline.instance,
+        job_name="batch",
+        status=dg.DagsterRunStatus.STARTED,
+        tags={
+            "dagster/partition": batch,
+            "argus/manifest_key": key,
+            "argus/manifest_etag": head.etag,
+            **tags,
+        },
+    )
+    pipeline.instance.report_run_failed(run, "the worker was lost")
+    return run
+
+
+def bad_batch(pipeline) -> str:
+    """A batch that does not hold what its manifest says, and its run."""
+    wrong = [{"name": "a.dlt", "size": 3, "sha256": "0" * 64}]
+    key = pipeline.put("b1", {"a.dlt": b"xyz"}, files=wrong, campaign="c1")
+    etag = pipeline.store.head(key).etag
+    tags = {"argus/manifest_key": key, "argus/manifest_etag": etag}
+    assert not pipeline.run("b1", tags=tags).success
+    return key
+
+
+def test_a_batch_whose_run_was_lost_is_tried_again_after_the_back_off(pipeline, data) -> None:
+    key = pipeline.put("b1", {"golden.dlt": (data / GOLDEN).read_bytes()})
+    lost_run(pipeline, "b1", key)
+    assert not tick(pipeline).run_requests
+    time.sleep(1.1)
+    [request] = tick(pipeline).run_requests
+    etag = pipeline.store.head(key).etag
+    assert (request.partition_key, request.run_key) == ("b1", f"b1:{etag}:attempt2")
+    assert request.tags["argus/manifest_etag"] == etag
+
+
+def test_a_run_that_goes_on_is_not_joined_by_another(pipeline, data) -> None:
+    key = pipeline.put("b1", {"golden.dlt": (data / GOLDEN).read_bytes()})
+    lost_run(pipeline, "b1", key)
+    create_run_for_test(
+        pipeline.instance,
+        job_name="batch",
+        status=dg.DagsterRunStatus.STARTING,
+        tags={"dagster/partition": "b1"},
+    )
+    time.sleep(1.1)
+    assert not tick(pipeline).run_requests
+
+
+def test_bad_data_is_given_up_at_once_with_its_reason_and_a_person_can_ask_again(pipeline) -> None:
+    key = bad_batch(pipeline)
+    result = tick(pipeline)
+    assert not result.run_requests
+    [news] = result.asset_events
+    assert news.partition == "b1"
+    record = given_up.read_given_up(pipeline.store, "b1")
+    assert record is not None
+    assert "The batch is not what its manifest says" in record.reason
+    assert (record.attempts, record.campaign, record.command) == (1, "c1", "argus retry b1")
+    [status] = batch_statuses(pipeline.instance, pipeline.store, ["b1"])
+    assert status.stage is Stage.GIVEN_UP
+    assert "argus retry b1" in status.detail
+    assert not tick(pipeline).asset_events, "it is reported once"
+
+    given_up.request_retry(pipeline.store, "b1")
+    [retry] = given_up.list_retries(pipeline.store)
+    assert list(given_up.list_given_up(pipeline.store)) == []
+    [request] = tick(pipeline).run_requests
+    assert request.tags["argus/asked"] == retry.token
+    assert request.run_key == f"b1:{pipeline.store.head(key).etag}:{retry.token}"
+    pipeline.run("b1", tags=request.tags)
+    tick(pipeline)
+    assert list(given_up.list_retries(pipeline.store)) == [], "the request was answered"
+    assert given_up.read_given_up(pipeline.store, "b1") is not None, "and failed again"
+
+
+def test_a_batch_is_given_up_when_every_attempt_was_lost(pipeline, data) -> None:
+    key = pipeline.put("b1", {"golden.dlt": (data / GOLDEN).read_bytes()})
+    lost_run(pipeline, "b1", key)
+    lost_run(pipeline, "b1", key)
+    tick(pipeline)
+    record = given_up.read_given_up(pipeline.store, "b1")
+    assert record is not None
+    assert record.reason == "2 attempts failed, the last one: the worker was lost"
+
+
+def test_a_mended_manifest_is_left_to_the_upload_sensor(pipeline) -> None:
+    bad_batch(pipeline)
+    pipeline.put("b1", {"a.dlt": b"xyz"}, campaign="mended")
+    result = tick(pipeline)
+    assert not result.run_requests
+    assert not result.asset_events
+
+
+def test_a_run_that_stands_still_is_ended_and_counts_as_failed(pipeline, data) -> None:
+    key = pipeline.put("b1", {"golden.dlt": (data / GOLDEN).read_bytes()})
+    run = create_run_for_test(
+        pipeline.instance,
+        job_name="batch",
+        status=dg.DagsterRunStatus.STARTED,
+        tags={"dagster/partition": "b1", "argus/manifest_key": key},
+    )
+    pipeline.instance.report_engine_event("began", run)
+    now, limits = datetime.now(UTC), Limits()
+    assert not list(run_attempts.stuck_runs(pipeline.instance, now, limits, 10))
+    later = now + timedelta(minutes=6)
+    [(stuck, reason)] = run_attempts.stuck_runs(pipeline.instance, later, limits, 10)
+    assert stuck.run_id == run.run_id
+    run_attempts.end_stuck(pipeline.instance, stuck, reason)
+    runs = run_attempts.runs_of(pipeline.instance, "b1")
+    [attempt] = run_attempts.read_attempts(pipeline.instance, runs, None)
+    assert attempt.outcome.value == "failed"
+    assert attempt.reason == reason
+
+
+def test_a_late_batch_fails_the_check_until_it_has_a_diagnosis_or_is_given_up(
+    pipeline, data, monkeypatch
+) -> None:
+    def check() -> dg.AssetCheckResult:
+        return no_batch_past_limit(
+            object_store=pipeline.resources["object_store"], database=pipeline.resources["database"]
+        )
+
+    pipeline.put("b1", {"golden.dlt": (data / GOLDEN).read_bytes()})
+    pipeline.run_only("b1", "raw_batch")
+    assert check().passed
+    with session(pipeline.resources["database"].engine()) as opened:
+        opened.execute(
+            sa.text("UPDATE argus.batches SET registered_at = now() - interval '1 hour'")
+        )
+    late = check()
+    assert not late.passed
+    assert late.metadata["late"].records[0].data["batch"] == "b1"
+    given_up.give_up(
+        pipeline.store, given_up.GivenUp("b1", "because", "r", None, 1, None, "2026-11-20")
+    )
+    assert check().passed
