@@ -1,5 +1,6 @@
 """What all assets of a batch share: the partitions, how they retry, and how they read a batch."""
 
+from datetime import timedelta
 from typing import Final
 
 from dagster import (
@@ -20,7 +21,7 @@ from dagster import (
 from polars import DataFrame
 
 from argus_pipeline.batches.arrivals import locate_manifest
-from argus_pipeline.batches.feed import silent_after
+from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.batches.manifest import Manifest, parse_manifest
 from argus_pipeline.runs.records import MANIFEST_ETAG_TAG, MANIFEST_KEY_TAG, PARTITIONS_NAME
 from argus_pipeline.storage.object_store import ObjectStore
@@ -38,9 +39,8 @@ RETRIES: Final = RetryPolicy(
 
 
 # Of the asset, never of one batch: whether anything comes in at all.
-FEED_IS_ALIVE: Final = FreshnessPolicy.time_window(
-    fail_window=silent_after(), warn_window=silent_after() / 2
-)
+_SILENT: Final = timedelta(hours=read_limits().feed_silent_hours)
+FEED_IS_ALIVE: Final = FreshnessPolicy.time_window(fail_window=_SILENT, warn_window=_SILENT / 2)
 
 
 def after_any_batch() -> AutomationCondition:

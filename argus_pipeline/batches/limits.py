@@ -21,6 +21,7 @@ class Limits:
         megabytes_per_second: what a large batch is allowed besides: a second for each so many MB.
         attempts: runs of a batch before it is given up.
         back_off_seconds: before the second attempt; four times as long before each further one.
+        feed_silent_hours: without any batch until the feed counts as silent.
     """
 
     report_minutes: int = 30
@@ -29,6 +30,7 @@ class Limits:
     megabytes_per_second: int = 10
     attempts: int = 4
     back_off_seconds: int = 30
+    feed_silent_hours: int = 24
 
     def allowance(self, size: int) -> timedelta:
         """What a batch of `size` bytes may take longer than a small one."""

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argus_pipeline.batches.feed import silent_after
 from argus_pipeline.batches.limits import Limits, read_limits
 from argus_pipeline.batches.recovery import Attempt, Outcome, Step, decide, standstill
 from argus_pipeline.errors import ArgusError
@@ -106,10 +105,3 @@ def test_limits_come_from_the_environment_and_a_wrong_one_is_named() -> None:
         read_limits({"ARGUS_LIMIT_REPORT_MINUTES": "soon"})
     with pytest.raises(ArgusError, match="ARGUS_LIMIT_ATTEMPTS"):
         read_limits({"ARGUS_LIMIT_ATTEMPTS": "0"})
-
-
-def test_the_feed_is_silent_after_a_day_or_what_is_configured() -> None:
-    assert silent_after({}) == timedelta(hours=24)
-    assert silent_after({"ARGUS_FEED_SILENT_HOURS": "6"}) == timedelta(hours=6)
-    with pytest.raises(ArgusError, match="ARGUS_FEED_SILENT_HOURS: is '0'"):
-        silent_after({"ARGUS_FEED_SILENT_HOURS": "0"})
