@@ -29,7 +29,7 @@ from assets import (  # noqa: E402
 from resources.database import DatabaseResource  # noqa: E402
 from resources.embedder import EmbedderResource  # noqa: E402
 from resources.object_store import ObjectStoreResource  # noqa: E402
-from sensors import recovery, upkeep, uploads  # noqa: E402
+from sensors import alerts, recovery, upkeep, uploads  # noqa: E402
 
 
 def optional(name: str) -> dg.EnvVar | None:
@@ -57,7 +57,7 @@ defs = dg.Definitions(
     asset_checks=[overdue.no_batch_past_limit],
     jobs=[uploads.batch_job, knowledge_base.knowledge_job, overdue.overdue_job],
     schedules=[overdue.every_few_minutes],
-    sensors=[uploads.completed_uploads, recovery.recovery, upkeep.asset_upkeep],
+    sensors=[uploads.completed_uploads, recovery.recovery, alerts.alerts, upkeep.asset_upkeep],
     resources={
         "object_store": ObjectStoreResource(s3=s3, bucket=bucket, prefix=prefix),
         "database": DatabaseResource(url=dg.EnvVar("ARGUS_DATABASE_URL")),

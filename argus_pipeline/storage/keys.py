@@ -21,6 +21,7 @@ REPORTS = "reports/"
 CAMPAIGNS = "campaigns/"
 GIVEN_UP = "given-up/"
 RETRIES = "retries/"
+ALERTS = "alerts/"
 
 
 def incoming_day(day: date) -> str:

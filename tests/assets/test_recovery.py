@@ -17,6 +17,7 @@ from argus_pipeline.runs import attempts as run_attempts
 from argus_pipeline.runs.records import Stage
 from argus_pipeline.runs.status import batch_statuses
 from assets.overdue import no_batch_past_limit
+from sensors.alerts import alerts
 from sensors.recovery import recovery
 
 GOLDEN = "dlt/golden.dlt"
@@ -179,3 +180,18 @@ def test_a_late_batch_fails_the_check_until_it_has_a_diagnosis_or_is_given_up(
         pipeline.store, given_up.GivenUp("b1", "because", "r", None, 1, None, "2026-11-20")
     )
     assert check().passed
+
+
+def test_failed_runs_and_given_up_batches_are_told_once(pipeline) -> None:
+    def told() -> str | None:
+        with dg.build_sensor_context(
+            instance=pipeline.instance,
+            resources={"object_store": pipeline.resources["object_store"]},
+        ) as context:
+            return alerts(context).skip_message
+
+    assert told() == "0 alerts told, 0 waiting."
+    bad_batch(pipeline)
+    tick(pipeline)
+    assert told() == "2 alerts told, 0 waiting."
+    assert told() == "0 alerts told, 0 waiting."

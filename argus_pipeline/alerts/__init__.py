@@ -1,0 +1,1 @@
+"""What people are told of by themselves, in the log and by a webhook."""

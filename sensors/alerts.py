@@ -1,0 +1,117 @@
+"""Tells people what they should know: in this sensor's log, and by a webhook where there is one."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
+
+from dagster import (
+    DagsterInstance,
+    DagsterRunStatus,
+    DefaultSensorStatus,
+    RunsFilter,
+    SensorEvaluationContext,
+    SkipReason,
+    sensor,
+)
+
+from argus_pipeline.alerts.alert import Alert, Kind
+from argus_pipeline.alerts.outbox import tell
+from argus_pipeline.alerts.webhook import read_webhook, send
+from argus_pipeline.batches.given_up import read_all_given_up
+from argus_pipeline.batches.limits import read_limits
+from argus_pipeline.fleet.campaign import read_health
+from argus_pipeline.fleet.verdict import Verdict
+from argus_pipeline.runs.records import PARTITION_TAG, read_failure, run_url
+from argus_pipeline.storage.object_store import ObjectStore
+from resources.object_store import ObjectStoreResource
+from sensors.uploads import batch_job
+
+SECONDS_BETWEEN_TICKS: Final = 30
+# A failed run is told of within that time, or never: the daemon may have been away.
+RUNS_FAILED_WITHIN: Final = timedelta(hours=6)
+RUNS_A_TICK: Final = 200
+
+
+@sensor(minimum_interval_seconds=SECONDS_BETWEEN_TICKS, default_status=DefaultSensorStatus.RUNNING)
+def alerts(context: SensorEvaluationContext, object_store: ObjectStoreResource) -> SkipReason:
+    """Failed runs, batches given up, campaigns on hold and a silent feed; each event once."""
+    store, now = object_store.store(), datetime.now(UTC)
+    webhook = read_webhook()
+    found = tell(
+        store,
+        [
+            *_failed_runs(context.instance, now),
+            *_given_up(store),
+            *_held(store),
+            *_silent(context.instance, now),
+        ],
+        partial(send, webhook) if webhook else None,
+    )
+    for alert in found.told:
+        context.log.warning(f"{alert.kind.value}: {alert.title}. {alert.text}")
+    for alert, reason in found.waiting:
+        context.log.error(f"not sent yet: {alert.kind.value}: {alert.title} ({reason})")
+    return SkipReason(f"{len(found.told)} alerts told, {len(found.waiting)} waiting.")
+
+
+def _failed_runs(instance: DagsterInstance, now: datetime) -> Iterator[Alert]:
+    records = instance.get_run_records(
+        RunsFilter(statuses=[DagsterRunStatus.FAILURE], updated_after=now - RUNS_FAILED_WITHIN),
+        limit=RUNS_A_TICK,
+    )
+    for record in records:
+        run = record.dagster_run
+        batch = run.tags.get(PARTITION_TAG)
+        name = f"a run of {batch}" if batch else f"a run of {run.job_name}"
+        reason = read_failure(instance, run).reason or "the run was lost"
+        yield Alert(
+            Kind.RUN_FAILED,
+            run.run_id,
+            run.run_id,
+            f"{name} failed",
+            reason,
+            run_url(run.run_id),
+            {"run": run.run_id, "batch": batch, "job": run.job_name},
+        )
+
+
+def _given_up(store: ObjectStore) -> Iterator[Alert]:
+    for record in read_all_given_up(store):
+        yield Alert(
+            Kind.BATCH_GIVEN_UP,
+            record.batch,
+            record.at,
+            f"{record.batch} was given up",
+            f"{record.reason}. Try it again by: {record.command}",
+            run_url(record.run_id),
+            {"batch": record.batch, "campaign": record.campaign, "attempts": record.attempts},
+        )
+
+
+def _held(store: ObjectStore) -> Iterator[Alert]:
+    for health in read_health(store):
+        if health["verdict"] == Verdict.HOLD.value:
+            yield Alert(
+                Kind.CAMPAIGN_ON_HOLD,
+                health["campaign"],
+                "",
+                f"hold the campaign {health['campaign']}",
+                f"{health['reason']}. Its page: argus open {health['campaign']}",
+                None,
+                {"campaign": health["campaign"], "target": health["target"]},
+            )
+
+
+def _silent(instance: DagsterInstance, now: datetime) -> Iterator[Alert]:
+    newest = instance.get_run_records(RunsFilter(job_name=batch_job.name), limit=1)
+    hours = read_limits().feed_silent_hours
+    # A stack that has never seen a batch is new, not silent.
+    if newest and now - newest[0].create_timestamp > timedelta(hours=hours):
+        yield Alert(
+            Kind.FEED_SILENT,
+            "feed",
+            "",
+            f"no batch for more than {hours} hours",
+            f"The last one came {newest[0].create_timestamp:%Y-%m-%d %H:%M} UTC",
+        )
