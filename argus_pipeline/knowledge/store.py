@@ -14,9 +14,9 @@ from argus_pipeline.database.engine import session
 from argus_pipeline.database.models import KnowledgeArticle
 from argus_pipeline.database.records import storable
 from argus_pipeline.knowledge.articles import Article
-from argus_pipeline.knowledge.codes import normal_code
+from argus_pipeline.knowledge.codes import code_family, normal_code
 from argus_pipeline.knowledge.embedding import Embedder
-from argus_pipeline.knowledge.versions import version_key
+from argus_pipeline.knowledge.versions import version_span
 
 # One call of the embedder and one transaction: small enough for a progress bar to move.
 ARTICLES_A_BATCH = 64
@@ -154,6 +154,8 @@ def article_of(row: KnowledgeArticle) -> Article:
         causes=tuple(row.causes),
         checks=tuple(row.checks),
         remedies=tuple(row.remedies),
+        titles=tuple(sorted(row.titles.items())),
+        confirmed=row.confirmed,
     )
 
 
@@ -175,19 +177,22 @@ def _row(article: Article, vector: list[float], embedder: str) -> dict[str, Any]
     return {
         "article_id": article.article_id,
         "code": article.code,
+        "family": code_family(article.code),
         "platform": article.platform,
         "firmware_min": article.firmware_min,
-        "firmware_min_key": _key(article.firmware_min),
+        "firmware_min_key": _bound(article.firmware_min, 0),
         "firmware_max": article.firmware_max,
-        "firmware_max_key": _key(article.firmware_max),
+        "firmware_max_key": _bound(article.firmware_max, 1),
         "ecu": article.ecu,
         "title": article.title,
+        "titles": dict(article.titles),
         "symptoms": list(article.symptoms),
         "causes": list(article.causes),
         "checks": list(article.checks),
         "remedies": list(article.remedies),
         "source": article.source,
         "language": article.language,
+        "confirmed": article.confirmed,
         "content_hash": article.content_hash,
         "embedding": vector,
         "embedder": embedder,
@@ -195,9 +200,9 @@ def _row(article: Article, vector: list[float], embedder: str) -> dict[str, Any]
     }
 
 
-def _key(version: str | None) -> list[int] | None:
-    key = None if version is None else version_key(version)
-    return None if key is None else list(key)
+def _bound(version: str | None, end: int) -> list[int] | None:
+    span = None if version is None else version_span(version)
+    return None if span is None else list(span[end])
 
 
 def _write(opened: Session, rows: list[dict[str, Any]]) -> None:
