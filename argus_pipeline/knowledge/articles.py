@@ -22,10 +22,10 @@ _RECIPE: Final = 2
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 _ID_RULE = "a slug of a-z, 0-9 and -, at most 128 long, such as c0035-front-left-wheel-speed"
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
-_LISTS = ("symptoms", "causes", "checks", "remedies")
+LISTS: Final = ("symptoms", "causes", "checks", "remedies")
 _FIELDS = (
     *("id", "code", "platform", "firmware", "ecu", "title", "titles"),
-    *(*_LISTS, "source", "language", "confirmed"),
+    *(*LISTS, "source", "language", "confirmed"),
 )
 
 
@@ -94,7 +94,7 @@ class Article:
             "ecu": self.ecu,
             "title": self.title,
             "titles": dict(self.titles) or None,
-            **{name: list(getattr(self, name)) for name in _LISTS},
+            **{name: list(getattr(self, name)) for name in LISTS},
             "source": self.source,
             "language": self.language,
             "confirmed": self.confirmed or None,

@@ -56,12 +56,13 @@ def test_an_id_that_stands_twice_is_refused_with_both_places(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.yaml", b"- id: [", r"a\.yaml:1:8: is not YAML"),
+        ("a.yaml", b"- id: [", r"a\.yaml:\d:\d: is not YAML"),
         ("a.yaml", b"- id: a\n  id: b\n", r"a\.yaml:2:3: is not YAML: the key 'id' is given twice"),
         ("a.yaml", b"- !!python/object:os.system {}\n", "is not YAML"),
         ("a.yaml", b"- when: 2026-99-99\n", "cannot be read"),
         ("a.json", b'[{"id": }]', r"a\.json:1:9: is not JSON"),
         ("a.json", b"[" * 100_000, "cannot be read"),
+        ("a.yaml", b"[" * 100_000, "nests too deep"),
         ("a.yaml", b"\xff", "not UTF-8 at byte 0"),
         ("a.yaml", b"", "is empty"),
         ("a.yaml", b"just text", "is a str"),
