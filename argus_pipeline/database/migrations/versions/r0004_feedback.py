@@ -47,11 +47,13 @@ def upgrade() -> None:
         f"ix_{ARTICLES}_family_platform", ARTICLES, ["family", "platform"], schema=SCHEMA
     )
     op.create_index(f"ix_{ARTICLES}_platform", ARTICLES, ["platform"], schema=SCHEMA)
-    # Rows that are there already move when they are next written.
-    op.execute(
-        f"ALTER TABLE {SCHEMA}.{ARTICLES} ALTER COLUMN embedding SET STORAGE MAIN,"
-        " SET (toast_tuple_target = 2600)"
-    )
+    for table in (ARTICLES, DIAGNOSES):
+        # Room in a row for a vector of 512 numbers and the columns that filter. Rows that are there
+        # already move when they are next written.
+        op.execute(
+            f"ALTER TABLE {SCHEMA}.{table} ALTER COLUMN embedding SET STORAGE MAIN,"
+            " SET (toast_tuple_target = 2600)"
+        )
     op.create_index(
         f"ix_{DIAGNOSES}_top_codes", DIAGNOSES, ["top_codes"], schema=SCHEMA, postgresql_using="gin"
     )
@@ -64,10 +66,11 @@ def downgrade() -> None:
     op.execute(f"DROP FUNCTION {REFUSE}")
     op.drop_index(f"ix_{DIAGNOSES}_updated_at", DIAGNOSES, schema=SCHEMA)
     op.drop_index(f"ix_{DIAGNOSES}_top_codes", DIAGNOSES, schema=SCHEMA)
-    op.execute(
-        f"ALTER TABLE {SCHEMA}.{ARTICLES} ALTER COLUMN embedding SET STORAGE EXTERNAL,"
-        " RESET (toast_tuple_target)"
-    )
+    for table in (ARTICLES, DIAGNOSES):
+        op.execute(
+            f"ALTER TABLE {SCHEMA}.{table} ALTER COLUMN embedding SET STORAGE EXTERNAL,"
+            " RESET (toast_tuple_target)"
+        )
     # Indices of vectors that imports made.
     op.execute(
         "DO $$ DECLARE name text; BEGIN FOR name IN SELECT indexname FROM pg_indexes"
