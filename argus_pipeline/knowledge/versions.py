@@ -71,7 +71,7 @@ def version_span(text: str) -> Span | None:
     """The keys that a version, or a prefix such as `v2.%`, stands for; None for any other text."""
     if not text.strip().endswith(_PREFIX):
         key = version_key(text)
-        return None if key is None else (key, key)
+        return None if key is None or "%" in text else (key, key)
     found = _VERSION.fullmatch(text.strip().removesuffix(_PREFIX))
     if found is None or found["rest"] or version_key(found[0]) is None:
         return None

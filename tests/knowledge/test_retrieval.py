@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event, text
 
-from argus_pipeline.database.engine import create_engine, session
+from argus_pipeline.database.engine import create_engine
 from argus_pipeline.database.migrate import migrate
 from argus_pipeline.errors import ArgusError, Unavailable
 from argus_pipeline.knowledge import index, nearest
