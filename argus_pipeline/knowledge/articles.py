@@ -16,7 +16,7 @@ from argus_pipeline.knowledge.versions import is_prefix, version_span
 
 MAX_TEXT: Final = 4000
 MAX_ENTRIES: Final = 50
-# Raised when `searchable_text` changes: it makes every article count as changed, so that the next
+# Raised when `searchable_texts` changes: it makes every article count as changed, so that the next
 # import computes all vectors anew.
 _RECIPE: Final = 2
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
@@ -55,9 +55,15 @@ class Article:
     confirmed: bool = False
 
     @property
-    def searchable_text(self) -> str:
-        """What its vector stands for: how the fault shows, and not what to do about it."""
-        return ". ".join((self.title, *self.symptoms, *self.causes))
+    def searchable_texts(self) -> tuple[str, ...]:
+        """What its vector stands for: how the fault is called, and how it shows.
+
+        The vector is the mean over these texts, so that a title weighs as much as all symptoms.
+        Measured by benchmarks/retrieval.py, that finds more than one vector of all text together.
+        """
+        shown = ". ".join(self.symptoms or self.causes)
+        texts = (self.title, *(text for _, text in self.titles), shown)
+        return tuple(text for text in texts if text)
 
     def title_in(self, language: str) -> str:
         """The title in a language such as `zh`, or in the article's own where there is none."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Engine, func, or_, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
@@ -16,6 +17,7 @@ from argus_pipeline.database.records import storable
 from argus_pipeline.knowledge.articles import Article
 from argus_pipeline.knowledge.codes import code_family, normal_code
 from argus_pipeline.knowledge.embedding import Embedder
+from argus_pipeline.knowledge.vectors import Vectors, normalised
 from argus_pipeline.knowledge.versions import version_span
 
 # One call of the embedder and one transaction: small enough for a progress bar to move.
@@ -82,7 +84,7 @@ def import_articles(
     progress(done)
     for start in range(0, len(todo), ARTICLES_A_BATCH):
         part = todo[start : start + ARTICLES_A_BATCH]
-        vectors = embedder.embed([article.searchable_text for article in part])
+        vectors = article_vectors(embedder, part)
         rows = [
             _row(article, vector.tolist(), embedder.name)
             for article, vector in zip(part, vectors, strict=True)
@@ -92,6 +94,18 @@ def import_articles(
         done += len(part)
         progress(done)
     return ImportResult(added, changed, reembedded, unchanged)
+
+
+def article_vectors(embedder: Embedder, articles: Sequence[Article]) -> Vectors:
+    """One row for each article, of length 1: the mean over its searchable texts.
+
+    Raises:
+        Unavailable: the embedder does not answer.
+    """
+    texts = [article.searchable_texts for article in articles]
+    vectors = embedder.embed([text for of_one in texts for text in of_one])
+    ends = np.cumsum([len(of_one) for of_one in texts])
+    return normalised([part.mean(axis=0) for part in np.split(vectors, ends[:-1])])
 
 
 def list_articles(

@@ -15,7 +15,7 @@ from argus_pipeline.knowledge import index, nearest
 from argus_pipeline.knowledge.articles import Article
 from argus_pipeline.knowledge.embedding import LocalEmbedder
 from argus_pipeline.knowledge.retrieval import MAX_CODES, Question, Retrieval, Step, retrieve
-from argus_pipeline.knowledge.store import import_articles
+from argus_pipeline.knowledge.store import article_vectors, import_articles
 from argus_pipeline.knowledge.vectors import Vectors
 
 EMBEDDER = LocalEmbedder()
@@ -160,8 +160,8 @@ def test_each_code_has_at_most_top_k_articles_the_nearest_first(engine: Engine) 
     both = ask(engine, ["C0035"], firmware="v1", query=query).matches
     distances = [match.distance or 0.0 for match in both]
     assert distances == sorted(distances)
-    vectors = EMBEDDER.embed([query, *(match.article.searchable_text for match in both)])
-    assert distances == pytest.approx(list(1 - vectors[1:] @ vectors[0]), abs=1e-5)
+    vectors = article_vectors(EMBEDDER, [match.article for match in both])
+    assert distances == pytest.approx(list(1 - vectors @ EMBEDDER.embed([query])[0]), abs=1e-5)
 
 
 def test_too_many_codes_are_cut_with_a_note(engine: Engine) -> None:
