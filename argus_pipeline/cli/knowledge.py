@@ -1,4 +1,4 @@
-"""`argus knowledge`: put articles into the knowledge base, list them, find them."""
+"""`argus knowledge`: put articles into the knowledge base, list, find, check and export them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from argus_pipeline.knowledge.forms import Form
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     from argus_pipeline.settings import Settings
 
 app = typer.Typer(
-    no_args_is_help=True, help="The articles that a diagnosis draws on: import, list, search."
+    no_args_is_help=True,
+    help="The articles that a diagnosis draws on: import, list, search, check, export.",
 )
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
@@ -33,14 +36,17 @@ _Platform = Annotated[
 def import_(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(help="YAML or JSON files or folders; without any, the starter set."),
+        typer.Argument(
+            help="YAML, JSON, CSV or Markdown files, or folders; without any, the starter set."
+        ),
     ] = None,
     as_json: _Json = False,
 ) -> None:
     """Bring the knowledge base to the articles of these files.
 
     Only what changed is written. An article with an error is refused and named; the others go in.
-    Exit status: 0 when all went in, 1 when one was refused.
+    YAML in the layout of OBDex is understood as well. Afterwards vectors that another embedder made
+    are computed anew. Exit status: 0 when all went in, 1 when one was refused.
 
     Example: argus knowledge import our-articles/ brakes.yaml
     """
@@ -48,23 +54,35 @@ def import_(
     from argus_pipeline.database.migrate import migrate
     from argus_pipeline.knowledge.embedding import embedder_from
     from argus_pipeline.knowledge.files import read_articles, starter_articles
+    from argus_pipeline.knowledge.index import ensure_index
+    from argus_pipeline.knowledge.quality import renew_vectors
     from argus_pipeline.knowledge.store import import_articles
 
     configured = settings.load()
     found = read_articles(paths or [starter_articles()])
     embedder = embedder_from(configured)
     migrate(configured.require_database_url())
-    with _engine(configured) as engine, _progress(len(found.articles)) as progress:
-        result = import_articles(engine, found.articles, embedder, progress=progress)
+    with _engine(configured) as engine:
+        with _progress(len(found.articles)) as progress:
+            result = import_articles(engine, found.articles, embedder, progress=progress)
+        renewed = renew_vectors(engine, embedder)
+        ensure_index(engine, embedder)
     if as_json:
         refused = [_refusal(error) for error in found.refused]
-        content = {**asdict(result), "embedder": embedder.name, "refused": refused}
+        content = {
+            **asdict(result),
+            "renewed": renewed,
+            "embedder": embedder.name,
+            "refused": refused,
+        }
         typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
     else:
         typer.echo(
             f"{result.total} articles: {result.added} added, {result.changed} changed, "
             f"{result.reembedded} with a new vector only, {result.unchanged} unchanged"
         )
+        if renewed:
+            typer.echo(f"{renewed} further articles got a vector of {embedder.name}")
     for error in found.refused:
         typer.echo(f"argus: refused: {error}", err=True)
     if found.refused:
@@ -101,6 +119,63 @@ def list_(
     ]
     _print_table(("code", "platform", "firmware", "article", "title"), rows)
     typer.echo(f"{len(found)} articles", err=True)
+
+
+@app.command()
+def export(
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="File to write to, or folder for md; else the terminal."),
+    ] = None,
+    form: Annotated[
+        Form, typer.Option("--format", "-f", help="An import reads each of them back.")
+    ] = Form.YAML,
+    code: Annotated[str | None, typer.Option(help="Of this fault code only.")] = None,
+    platform: _Platform = None,
+) -> None:
+    """Write the articles to a file that `argus knowledge import` reads.
+
+    Example: argus knowledge export --format csv --out articles.csv
+    """
+    from argus_pipeline import settings
+    from argus_pipeline.knowledge.export import as_text, write_articles
+    from argus_pipeline.knowledge.store import list_articles
+
+    with _engine(settings.load()) as engine:
+        articles = list(list_articles(engine, code=code, platform=platform))
+    if out is None:
+        typer.echo(as_text(articles, form), nl=False)
+        return
+    write_articles(articles, form, out)
+    typer.echo(f"argus: wrote {len(articles)} articles to {out}", err=True)
+
+
+@app.command()
+def check(as_json: _Json = False) -> None:
+    """Look over the whole knowledge base: duplicates, articles without remedy, foreign vectors.
+
+    Exit status: 0 when there is nothing to say, 1 otherwise.
+    """
+    from argus_pipeline import settings
+    from argus_pipeline.knowledge.embedding import embedder_from
+    from argus_pipeline.knowledge.quality import check as look_over
+
+    configured = settings.load()
+    with _engine(configured) as engine:
+        found = look_over(engine, embedder_from(configured))
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=1))
+    else:
+        typer.echo(f"{found.articles} articles")
+        for group in found.duplicate_ids:
+            typer.echo("say the same of the same vehicles: " + ", ".join(group))
+        if found.without_remedy:
+            shown = ", ".join(found.without_remedy_ids)
+            typer.echo(f"{found.without_remedy} without a remedy, such as {shown}")
+        for name, number in found.other_embedders.items():
+            typer.echo(f"{number} with a vector of {name}: `argus knowledge import` renews them")
+    if found.duplicates or found.without_remedy or found.other_embedders:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from argus_pipeline.cli import (
     campaign,
     compare,
     demo,
+    diagnosis,
     inspect,
     knowledge,
     parse,
@@ -50,6 +51,7 @@ app.command(rich_help_panel="Read what came of them")(campaign.campaign)
 app.command(name="open", rich_help_panel="Read what came of them")(open_command.open_)
 app.command(rich_help_panel="Read what came of them")(query.query)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel="Read what came of them")
+app.add_typer(diagnosis.app, name="diagnosis", rich_help_panel="Read what came of them")
 app.add_typer(knowledge.app, name="knowledge", rich_help_panel="Read what came of them")
 app.command(rich_help_panel="Run the stack")(stack.up)
 app.command(rich_help_panel="Run the stack")(stack.down)

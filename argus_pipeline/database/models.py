@@ -37,8 +37,9 @@ VERDICTS: Final = ("continue", "hold", "not enough data")
 SEARCH_EXPRESSION: Final = (
     "to_tsvector('simple'::regconfig, code || ' ' || coalesce(ecu, '') || ' ' || title)"
     " || jsonb_to_tsvector('simple'::regconfig,"
-    " symptoms || causes || checks || remedies, '[\"string\"]'::jsonb)"
+    " symptoms || causes || checks || remedies || titles, '[\"string\"]'::jsonb)"
 )
+JUDGEMENTS: Final = ("confirmed", "corrected")
 
 
 class Base(DeclarativeBase):
@@ -179,6 +180,8 @@ class Diagnosis(Base):
         CheckConstraint("jsonb_typeof(content) = 'object'", name="content"),
         CheckConstraint("(embedding IS NULL) = (embedder IS NULL)", name="embedder"),
         UniqueConstraint("batch"),
+        Index(None, "top_codes", postgresql_using="gin"),
+        Index(None, "updated_at"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -195,12 +198,48 @@ class Diagnosis(Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class DiagnosisFeedback(Base):
+    """What a person said of one diagnosis. Rows are only ever added: a trigger refuses the rest.
+
+    `judged` is the diagnosis as the person saw it, since the one in `diagnoses` may be made anew.
+    Of a corrected one, `code`, `article_id` and `cause` say what it was: at least one of them.
+    """
+
+    __tablename__ = "diagnosis_feedback"
+    __table_args__ = (
+        CheckConstraint(_one_of("judgement", JUDGEMENTS), name="judgement"),
+        CheckConstraint(
+            "(judgement = 'corrected')"
+            " = (code IS NOT NULL OR article_id IS NOT NULL OR cause IS NOT NULL)",
+            name="correction",
+        ),
+        CheckConstraint("author <> ''", name="author"),
+        CheckConstraint("jsonb_typeof(judged) = 'object'", name="judged"),
+        Index(None, "batch", "id"),
+        Index(None, "code"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    batch: Mapped[str] = mapped_column(ForeignKey(Batch.batch))
+    judgement: Mapped[str]
+    code: Mapped[str | None]
+    article_id: Mapped[str | None]
+    cause: Mapped[str | None]
+    note: Mapped[str | None]
+    author: Mapped[str]
+    verdict: Mapped[str]
+    judged: Mapped[dict[str, Any]] = mapped_column(deferred=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class KnowledgeArticle(Base):
     """One article. A null platform, firmware bound or ECU stands for any.
 
     `firmware_min_key` and `firmware_max_key` are the bounds as `knowledge.versions` orders them.
     The vector has no fixed dimension: only vectors of the same embedder are ever compared. It and
-    the search column are loaded when they are asked for only.
+    the search column are loaded when they are asked for only. It is kept inside the row (storage
+    MAIN, set by the migration) and the texts outside, since an exact order reads thousands of
+    vectors and no text. `family` is `codes.code_family` of the code.
     """
 
     __tablename__ = "knowledge_articles"
@@ -219,12 +258,19 @@ class KnowledgeArticle(Base):
             name="lists",
         ),
         CheckConstraint("vector_dims(embedding) = dimension", name="dimension"),
-        Index(None, "code", "platform"),
+        CheckConstraint("jsonb_typeof(titles) = 'object'", name="titles"),
+        Index(
+            "ix_knowledge_articles_filter",
+            *("code", "platform", "firmware_min_key", "firmware_max_key"),
+        ),
+        Index(None, "family", "platform"),
+        Index(None, "platform"),
         Index(None, "search", postgresql_using="gin"),
     )
 
     article_id: Mapped[str] = mapped_column(primary_key=True)
     code: Mapped[str]
+    family: Mapped[str | None]
     platform: Mapped[str | None]
     firmware_min: Mapped[str | None]
     firmware_min_key: Mapped[list[int] | None]
@@ -232,12 +278,14 @@ class KnowledgeArticle(Base):
     firmware_max_key: Mapped[list[int] | None]
     ecu: Mapped[str | None]
     title: Mapped[str]
+    titles: Mapped[dict[str, str]]
     symptoms: Mapped[list[str]]
     causes: Mapped[list[str]]
     checks: Mapped[list[str]]
     remedies: Mapped[list[str]]
     source: Mapped[str]
     language: Mapped[str]
+    confirmed: Mapped[bool]
     content_hash: Mapped[str]
     embedding: Mapped[list[float]] = mapped_column(VECTOR(), deferred=True)
     embedder: Mapped[str]

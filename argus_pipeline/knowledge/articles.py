@@ -12,25 +12,30 @@ from typing import Any, Final
 from argus_pipeline.batches.names import SAFE_NAME_RULE, is_safe_name
 from argus_pipeline.errors import BadInput
 from argus_pipeline.knowledge.codes import CODE_RULE, is_code, normal_code
-from argus_pipeline.knowledge.versions import version_key
+from argus_pipeline.knowledge.versions import is_prefix, version_span
 
 MAX_TEXT: Final = 4000
 MAX_ENTRIES: Final = 50
-# Raised when `searchable_text` changes: it makes every article count as changed, so that the next
+# Raised when `searchable_texts` changes: it makes every article count as changed, so that the next
 # import computes all vectors anew.
-_RECIPE: Final = 1
+_RECIPE: Final = 2
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 _ID_RULE = "a slug of a-z, 0-9 and -, at most 128 long, such as c0035-front-left-wheel-speed"
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
-_LISTS = ("symptoms", "causes", "checks", "remedies")
-_FIELDS = ("id", "code", "platform", "firmware", "ecu", "title", *_LISTS, "source", "language")
+LISTS: Final = ("symptoms", "causes", "checks", "remedies")
+_FIELDS = (
+    *("id", "code", "platform", "firmware", "ecu", "title", "titles"),
+    *(*LISTS, "source", "language", "confirmed"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Article:
     """One entry of the knowledge base.
 
-    `platform`, `ecu` and the firmware bounds (both inclusive) are None where they do not limit it.
+    `platform`, `ecu` and the firmware bounds (both inclusive) are None where they do not limit it;
+    a bound may be a prefix such as `v2.%`. `titles` are the title in further languages, as pairs of
+    language and text. `confirmed` says that the fault was found so on a vehicle.
     """
 
     article_id: str
@@ -46,11 +51,23 @@ class Article:
     causes: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
+    titles: tuple[tuple[str, str], ...] = ()
+    confirmed: bool = False
 
     @property
-    def searchable_text(self) -> str:
-        """What its vector stands for: how the fault shows, and not what to do about it."""
-        return ". ".join((self.title, *self.symptoms, *self.causes))
+    def searchable_texts(self) -> tuple[str, ...]:
+        """What its vector stands for: how the fault is called, and how it shows.
+
+        The vector is the mean over these texts, so that a title weighs as much as all symptoms.
+        Measured by benchmarks/retrieval.py, that finds more than one vector of all text together.
+        """
+        shown = ". ".join(self.symptoms or self.causes)
+        texts = (self.title, *(text for _, text in self.titles), shown)
+        return tuple(text for text in texts if text)
+
+    def title_in(self, language: str) -> str:
+        """The title in a language such as `zh`, or in the article's own where there is none."""
+        return dict(self.titles).get(language, self.title)
 
     @property
     def content_hash(self) -> str:
@@ -72,16 +89,21 @@ class Article:
     def to_entry(self) -> dict[str, Any]:
         """The article as an entry of a file, which `parse_article` reads back."""
         bounds = {"min": self.firmware_min, "max": self.firmware_max}
+        firmware: object = {k: v for k, v in bounds.items() if v is not None} or None
+        if self.firmware_min and self.firmware_min == self.firmware_max:
+            firmware = self.firmware_min if is_prefix(self.firmware_min) else firmware
         entry: dict[str, Any] = {
             "id": self.article_id,
             "code": self.code,
             "platform": self.platform,
-            "firmware": {k: v for k, v in bounds.items() if v is not None} or None,
+            "firmware": firmware,
             "ecu": self.ecu,
             "title": self.title,
-            **{name: list(getattr(self, name)) for name in _LISTS},
+            "titles": dict(self.titles) or None,
+            **{name: list(getattr(self, name)) for name in LISTS},
             "source": self.source,
             "language": self.language,
+            "confirmed": self.confirmed or None,
         }
         return {k: v for k, v in entry.items() if v not in (None, [])}
 
@@ -123,6 +145,8 @@ def parse_article(entry: object, *, where: str) -> Article:
         language=_matching(
             entry, "language", _LANGUAGE, "a language tag such as en, de, zh", where
         ),
+        titles=_titles(entry, where),
+        confirmed=_confirmed(entry, where),
     )
 
 
@@ -165,6 +189,30 @@ def _texts(
     return tuple(_text(item, f"{field}[{n}]", where) for n, item in enumerate(value))
 
 
+def _titles(entry: Mapping[Any, Any], where: str) -> tuple[tuple[str, str], ...]:
+    value = entry.get("titles")
+    if value is None:
+        return ()
+    expected = "the title by language, such as {zh: 左前轮速传感器}, but not in the article's own"
+    if not isinstance(value, Mapping) or len(value) > MAX_ENTRIES:
+        raise _bad("titles", value, expected, where)
+    for language in value:
+        known = isinstance(language, str) and _LANGUAGE.fullmatch(language)
+        if not known or language == entry.get("language"):
+            raise _bad("titles", value, expected, where)
+    return tuple(
+        (language, _text(value[language], f"titles.{language}", where, limit=400))
+        for language in sorted(value)
+    )
+
+
+def _confirmed(entry: Mapping[Any, Any], where: str) -> bool:
+    value = entry.get("confirmed", False)
+    if not isinstance(value, bool):
+        raise _bad("confirmed", value, "true or false", where)
+    return value
+
+
 def _matching(
     entry: Mapping[Any, Any], field: str, pattern: re.Pattern[str], rule: str, where: str
 ) -> str:
@@ -193,15 +241,20 @@ def _firmware(entry: Mapping[Any, Any], where: str) -> tuple[str | None, str | N
     value = entry.get("firmware")
     if value is None:
         return None, None
+    if isinstance(value, str) and is_prefix(value):
+        return value.strip(), value.strip()
     if not isinstance(value, Mapping) or not value or not set(value) <= {"min", "max"}:
-        raise _bad("firmware", value, "{min: v2.3.0, max: v2.3.1}, or one of the two", where)
+        expected = "{min: v2.3.0, max: v2.3.1}, or one of the two, or a prefix such as v2.%"
+        raise _bad("firmware", value, expected, where)
     bounds: dict[str, str] = {}
     for name, bound in value.items():
         # A bare 2.10 is a number to YAML, and would be read as 2.1.
-        if not isinstance(bound, str) or version_key(bound) is None:
-            raise _bad(f"firmware.{name}", bound, "a version such as v2.3.1 or '2.10'", where)
+        if not isinstance(bound, str) or version_span(bound) is None:
+            expected = "a version such as v2.3.1 or '2.10', or a prefix such as v2.%"
+            raise _bad(f"firmware.{name}", bound, expected, where)
         bounds[name] = bound.strip()
     low, high = bounds.get("min"), bounds.get("max")
-    if low and high and (version_key(low) or ()) > (version_key(high) or ()):
+    spans = version_span(low or ""), version_span(high or "")
+    if spans[0] and spans[1] and spans[0][0] > spans[1][1]:
         raise _bad("firmware", dict(value), "min not to be newer than max", where)
     return low, high

@@ -1,10 +1,14 @@
-"""Reads articles from YAML and JSON files. What is bad is refused by itself, the rest is kept."""
+"""Reads articles from files: YAML, JSON, CSV and Markdown, and YAML as OBDex lays it out.
+
+What is bad is refused by itself, the rest is kept.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -13,9 +17,13 @@ import yaml
 
 from argus_pipeline.errors import BadInput
 from argus_pipeline.knowledge.articles import Article, parse_article
+from argus_pipeline.knowledge.markdown import read_markdown
+from argus_pipeline.knowledge.obdex import from_obdex, is_obdex
+from argus_pipeline.knowledge.tables import read_table
 
-SUFFIXES: Final = (".yaml", ".yml", ".json")
+SUFFIXES: Final = (".yaml", ".yml", ".json", ".csv", ".md")
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
+MAX_DEPTH: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +51,10 @@ def read_articles(paths: Sequence[Path]) -> ArticleFiles:
     refused: list[BadInput] = []
     seen: dict[str, str] = {}
     for path in _files(paths):
-        try:
-            entries = _entries(path)
-        except BadInput as error:
-            refused.append(error)
-            continue
-        for number, entry in enumerate(entries, start=1):
-            where = f"{path}: entry {number}"
+        for where, entry in _entries(path, refused):
             try:
-                article = parse_article(entry, where=where)
+                own = from_obdex(entry) if is_obdex(entry) else entry
+                article = parse_article(own, where=where)
                 if article.article_id in seen:
                     raise BadInput(
                         f"field 'id' is {article.article_id!r}, as in {seen[article.article_id]}",
@@ -70,7 +73,7 @@ def _files(paths: Iterable[Path]) -> list[Path]:
     found: dict[Path, Path] = {}
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file())
+            inside = sorted(p for p in path.rglob("*") if _is_of_articles(p))
             if not inside:
                 raise BadInput(
                     "the folder holds no articles",
@@ -92,18 +95,47 @@ def _files(paths: Iterable[Path]) -> list[Path]:
     return list(found.values())
 
 
-def _entries(path: Path) -> list[Any]:
+def _is_of_articles(path: Path) -> bool:
+    # A folder of articles may well say what it is.
+    return path.suffix in SUFFIXES and path.name.lower() != "readme.md" and path.is_file()
+
+
+def _entries(path: Path, refused: list[BadInput]) -> Iterator[tuple[str, Any]]:
+    """The entries of a file with their places, until one error ends it, which is noted."""
+    where = str(path)
+    try:
+        text = _text(path)
+        if path.suffix == ".csv":
+            yield from read_table(text, where=where)
+        elif path.suffix == ".md":
+            load = partial(_structured, path)
+            yield where, read_markdown(text, path.stem, where=where, load=load)
+        else:
+            content = _listed(_structured(path, text), where)
+            yield from ((f"{where}: entry {n}", entry) for n, entry in enumerate(content, 1))
+    except BadInput as error:
+        refused.append(error)
+
+
+def _text(path: Path) -> str:
     where = str(path)
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise BadInput("is too large", where=where, expected=f"up to {MAX_FILE_BYTES} bytes")
-        text = path.read_text("utf-8-sig")
+        return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(f"is not UTF-8 at byte {error.start}", where=where) from error
     except OSError as error:
         raise BadInput(f"cannot be read: {error.strerror}", where=where) from error
+
+
+def _structured(path: Path, text: str) -> Any:
+    where = str(path)
     try:
-        content = json.loads(text) if path.suffix == ".json" else yaml.load(text, _UniqueKeys)
+        if path.suffix == ".json":
+            return json.loads(text)
+        _refuse_deep(text, where)
+        return yaml.load(text, _UniqueKeys)
     except json.JSONDecodeError as error:
         at = f"{where}:{error.lineno}:{error.colno}"
         raise BadInput(f"is not JSON: {error.msg}", where=at) from error
@@ -113,6 +145,19 @@ def _entries(path: Path) -> list[Any]:
         raise BadInput(f"is not YAML: {error.problem or error}", where=at) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadInput(f"cannot be read: {error}", where=where) from error
+
+
+def _refuse_deep(text: str, where: str) -> None:
+    """libyaml's composer calls itself for each level, and deep enough takes the process down."""
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise BadInput("nests too deep", where=where, expected=f"at most {MAX_DEPTH} levels")
+
+
+def _listed(content: Any, where: str) -> list[Any]:
     if isinstance(content, dict):
         return [content]
     if not isinstance(content, list) or not content:
@@ -121,7 +166,11 @@ def _entries(path: Path) -> list[Any]:
     return content
 
 
-class _UniqueKeys(yaml.SafeLoader):
+# libyaml's reader is ten times as fast, where PyYAML was built with it.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _UniqueKeys(_Loader):  # type: ignore[misc]
     """PyYAML's safe loader, but a key given twice is an error where it would take the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -134,4 +183,5 @@ class _UniqueKeys(yaml.SafeLoader):
                     None, None, f"the key {key.value!r} is given twice", key.start_mark
                 )
             seen.add(key.value)
-        return super().construct_mapping(node, deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping

@@ -5,12 +5,16 @@ For each code the first of these steps that has an article answers, and each mat
 1. `code+platform+firmware`: written for this platform, its firmware range holds this firmware;
 2. `code+platform`: written for this platform, but for another firmware;
 3. `code`: written for any platform;
-4. `free text`: no article of the code for this platform; the nearest by meaning;
-5. `code, other platform`: written for another platform. Always last, always with a caveat.
+4. `code family`: of a neighbouring code of the same standard family, always with a caveat;
+5. `free text`: no article of the code for this platform; the nearest by meaning;
+6. `keywords`: places that meaning left empty; articles that contain all words of the question, or
+   any of them when the embedder does not answer;
+7. `code, other platform`: written for another platform. Always last, always with a caveat.
 
-Filters are on real columns, and the vector order is exact inside them: with an approximate index
-alone the nearest rows are the wrong vehicle's. Only vectors of the same embedder are compared; an
-article of another embedder is still found by its code, without a distance.
+Filters are on real columns, and the vector order is exact inside them (`nearest` says up to where):
+with an approximate index alone the nearest rows are the wrong vehicle's. Only vectors of the same
+embedder are compared; an article of another embedder is still found by its code, without a
+distance.
 """
 
 from __future__ import annotations
@@ -18,92 +22,42 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Final
 
 from sqlalchemy import (
+    ColumnElement,
     Engine,
-    Float,
-    Select,
     String,
     and_,
     case,
     cast,
-    func,
     literal,
-    null,
-    or_,
     select,
+    union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.orm import Session
 
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.models import KnowledgeArticle
 from argus_pipeline.database.records import storable
 from argus_pipeline.errors import ArgusError
-from argus_pipeline.knowledge.articles import Article
 from argus_pipeline.knowledge.codes import normal_code
 from argus_pipeline.knowledge.embedding import Embedder
+from argus_pipeline.knowledge.filters import Vehicle, of_code
+from argus_pipeline.knowledge.keywords import containing, keywords
+from argus_pipeline.knowledge.matches import (
+    MAX_CODES,
+    MAX_QUERY,
+    MAX_TOP_K,
+    ArticleMatch,
+    Question,
+    Retrieval,
+    Step,
+)
+from argus_pipeline.knowledge.nearest import Filtered, Probe, counted, nearest
 from argus_pipeline.knowledge.store import article_of
-from argus_pipeline.knowledge.versions import in_range, version_key
+from argus_pipeline.knowledge.versions import version_span
 
-MAX_CODES: Final = 50
-MAX_TOP_K: Final = 50
-MAX_QUERY: Final = 2000
-
-
-class Step(StrEnum):
-    """Which step of the retrieval answered."""
-
-    CODE_PLATFORM_FIRMWARE = "code+platform+firmware"
-    CODE_PLATFORM = "code+platform"
-    CODE = "code"
-    FREE_TEXT = "free text"
-    OTHER_PLATFORM = "code, other platform"
-
-
-@dataclass(frozen=True, slots=True)
-class ArticleMatch:
-    """One article that was found.
-
-    Args:
-        article: what was found.
-        step: which step found it.
-        distance: cosine distance between the question and the article, 0 (the same) to 2; None
-            where there was no question or the article's vector is another embedder's.
-        code: the code that it answers; None for one found by free text.
-        caveat: why it may not hold for this vehicle; None when nothing speaks against it.
-    """
-
-    article: Article
-    step: Step
-    distance: float | None
-    code: str | None
-    caveat: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Retrieval:
-    """What was found, best first within a code, and what could not be done."""
-
-    matches: tuple[ArticleMatch, ...]
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked: codes (the most important first), the vehicle, and the fault in words.
-
-    A platform or firmware of None is not known: articles that are limited to one then match with a
-    caveat.
-    """
-
-    codes: tuple[str, ...]
-    platform: str | None
-    firmware: str | None
-    query: str = ""
-    top_k: int = 3
+__all__ = ["MAX_CODES", "ArticleMatch", "Question", "Retrieval", "Step", "retrieve"]
 
 
 def retrieve(
@@ -113,10 +67,10 @@ def retrieve(
     *,
     distance_limit: float | None = None,
 ) -> Retrieval:
-    """Find at most `top_k` articles for each code, and `top_k` by free text where a code has none.
+    """Find at most `top_k` articles for each code, and `top_k` by words where a code has none.
 
     An embedder that does not answer costs the order and the free text, and a note says so; codes
-    are found without it.
+    and words are found without it.
 
     Args:
         engine: of a migrated database.
@@ -132,163 +86,158 @@ def retrieve(
     if len(codes) > MAX_CODES:
         notes.append(f"only the first {MAX_CODES} of {len(codes)} codes were looked up")
         codes = codes[:MAX_CODES]
-    top_k = max(1, min(question.top_k, MAX_TOP_K))
-    vector = _vector(embedder, question.query, notes)
-    rank = _Ranking(question.platform, version_key(question.firmware or ""), embedder.name, vector)
-
+    query = storable(question.query[:MAX_QUERY]).strip()
+    # No connection is held while the embedder works.
+    probe = Probe(embedder.name, _vector(embedder, query, notes))
+    vehicle = Vehicle(question.platform, version_span(question.firmware or ""))
+    limit = embedder.distance_limit if distance_limit is None else distance_limit
     with session(engine) as opened:
-        by_code = [] if not codes else opened.execute(_by_codes(rank, codes, top_k)).all()
-        found = [rank.match(row[0], Step(row[1]), row[2], row[0].code) for row in by_code]
-        here = [match for match in found if match.step is not Step.OTHER_PLATFORM]
-        answered = {match.code for match in here}
+        search = _Search(opened, vehicle, probe, max(1, min(question.top_k, MAX_TOP_K)))
+        found, others = search.by_codes(codes)
+        answered = {match.code for match in found if match.step is not Step.FAMILY}
+        missing = [code for code in codes if code not in answered]
         free: list[ArticleMatch] = []
-        if vector is not None and (not codes or answered != set(codes)):
-            limit = embedder.distance_limit if distance_limit is None else distance_limit
-            known = [match.article.article_id for match in found]
-            rows = opened.execute(_by_meaning(rank, known, limit, top_k)).all()
-            free = [rank.match(row[0], Step.FREE_TEXT, row[1], None) for row in rows]
-    order = {code: n for n, code in enumerate(codes)}
-    # The statement has them in the order of distance, which a stable sort keeps.
-    here.sort(key=lambda match: order[match.code or ""])
-    others = [match for match in found if match.step is Step.OTHER_PLATFORM]
-    others.sort(key=lambda match: order[match.code or ""])
-    missing = [code for code in codes if code not in answered]
+        if query and (missing or not codes):
+            known = {match.article.article_id for match in (*found, *others)}
+            free = search.by_words(query, known, limit)
     if missing:
         notes.append("no article for this platform has the code " + ", ".join(missing))
-    if any(match.distance is None for match in found) and vector is not None:
+    by_code = (*found, *others)
+    if any(match.distance is None for match in by_code) and probe.vector is not None:
         notes.append(
             "some articles have vectors of another embedder, so their order means nothing: "
             "`argus knowledge import` renews them"
         )
-    return Retrieval((*here, *free, *others), tuple(notes))
+    return Retrieval((*found, *free, *others), tuple(notes))
 
 
 def _vector(embedder: Embedder, query: str, notes: list[str]) -> list[float] | None:
-    text = storable(query[:MAX_QUERY]).strip()
-    if not text:
+    if not query:
         return None
     try:
-        row: list[float] = embedder.embed([text])[0].tolist()
+        row: list[float] = embedder.embed([query])[0].tolist()
     except ArgusError as error:
         # Also for a refusal, such as a wrong key: no batch shall go without its report for it.
-        notes.append(f"articles were found by code only, without order: {error}")
+        notes.append(f"articles were found by codes and words only, without order: {error}")
         return None
     return row if any(row) else None
 
 
 @dataclass(frozen=True, slots=True)
-class _Ranking:
-    """One question as SQL expressions: which step an article belongs to, and how near it is."""
+class _Place:
+    """Where to look for a code: the step that has articles, and how many."""
 
-    platform: str | None
-    firmware: tuple[int, ...] | None
-    embedder: str
-    vector: list[float] | None
+    code: str
+    step: Step
+    rows: int
 
-    def step(self) -> ColumnElement[str]:
-        """The step by which an article of the right code is found."""
-        if self.platform is None:
-            return literal(Step.CODE.value, String)
-        same_platform = KnowledgeArticle.platform == self.platform
-        return case(
-            (and_(same_platform, self._holds_firmware()), Step.CODE_PLATFORM_FIRMWARE.value),
-            (same_platform, Step.CODE_PLATFORM.value),
-            (KnowledgeArticle.platform.is_(None), Step.CODE.value),
-            else_=Step.OTHER_PLATFORM.value,
-        )
 
-    def distance(self, columns: Any) -> ColumnElement[Any]:
-        """Cosine distance of the article in `columns`; null for a vector of another embedder.
+class _Search:
+    """One question inside one transaction."""
 
-        CASE and not AND: only it promises that vectors of other lengths are never compared, which
-        would be an error.
+    def __init__(self, opened: Session, vehicle: Vehicle, probe: Probe, top_k: int) -> None:
+        self._opened = opened
+        self._vehicle = vehicle
+        self._probe = probe
+        self._top_k = top_k
+
+    def by_codes(self, codes: Sequence[str]) -> tuple[list[ArticleMatch], list[ArticleMatch]]:
+        """The articles of each code, in its order: for this platform, and for others only."""
+        places = self._first_steps([(code, self._vehicle.steps()) for code in codes])
+        elsewhere: list[_Place] = []
+        if self._vehicle.platform is not None:
+            exact = {place.code for place in places if place.step is not Step.FAMILY}
+            elsewhere = self._first_steps(
+                [(code, (Step.OTHER_PLATFORM,)) for code in codes if code not in exact]
+            )
+        found = self._nearest([*places, *elsewhere])
+        here = [match for match in found if match.step is not Step.OTHER_PLATFORM]
+        others = [match for match in found if match.step is Step.OTHER_PLATFORM]
+        return _each_once(here), others
+
+    def by_words(self, query: str, known: set[str], limit: float) -> list[ArticleMatch]:
+        """The nearest articles for this platform or any, whatever their code, then by keyword."""
+        where = and_(self._vehicle.here, KnowledgeArticle.article_id.not_in(sorted(known)))
+        found: list[ArticleMatch] = []
+        if self._probe.vector is not None:
+            comparable = and_(where, self._probe.comparable)
+            rows = self._opened.execute(select(counted(comparable))).scalar_one()
+            (near,) = nearest(self._opened, self._probe, [Filtered(comparable, rows)], self._top_k)
+            found = [
+                self._match(row, Step.FREE_TEXT, distance, None)
+                for row, distance in near
+                if distance is not None and distance <= limit
+            ]
+        words = keywords(query)
+        left = self._top_k - len(found)
+        if words and left:
+            where = and_(
+                where,
+                KnowledgeArticle.article_id.not_in([match.article.article_id for match in found]),
+            )
+            # With the meaning at hand, one word that many articles have says nothing.
+            strict = self._probe.vector is not None
+            containing_ = containing(words, where, left, all_of_them=strict)
+            found += [
+                self._match(row, Step.KEYWORDS, None, None)
+                for row in self._opened.scalars(containing_)
+            ]
+        return found
+
+    def _first_steps(self, tasks: Sequence[tuple[str, Sequence[Step]]]) -> list[_Place]:
+        """For each code the first of some steps that has an article; codes without are left out.
+
+        One statement for all, which counts the articles of that step too.
         """
-        if self.vector is None:
-            return cast(null(), Float)
-        comparable = and_(columns.embedder == self.embedder, columns.dimension == len(self.vector))
-        near = columns.embedding.op("<=>", return_type=Float())(self.vector)
-        return case((comparable, near), else_=null())
+        chosen = []
+        for number, (code, steps) in enumerate(tasks):
+            filters = [(step, self._filter(code, step)) for step in steps]
+            there = [(_any(where), step, where) for step, where in filters]
+            step_ = case(*((found, step.value) for found, step, _ in there), else_=None)
+            rows = case(*((found, counted(where)) for found, _, where in there), else_=0)
+            chosen.append(
+                select(
+                    literal(number).label("number"),
+                    cast(step_, String).label("step"),
+                    (rows if self._probe.vector is not None else literal(0)).label("rows"),
+                )
+            )
+        if not chosen:
+            return []
+        found = union_all(*chosen).subquery()
+        statement = select(found).where(found.c.step.is_not(None)).order_by(found.c.number)
+        return [
+            _Place(tasks[number][0], Step(step), rows)
+            for number, step, rows in self._opened.execute(statement)
+        ]
 
-    def match(
+    def _nearest(self, places: Sequence[_Place]) -> list[ArticleMatch]:
+        filters = [Filtered(self._filter(place.code, place.step), place.rows) for place in places]
+        found = nearest(self._opened, self._probe, filters, self._top_k)
+        return [
+            self._match(row, place.step, distance, place.code)
+            for place, rows in zip(places, found, strict=True)
+            for row, distance in rows
+        ]
+
+    def _filter(self, code: str, step: Step) -> ColumnElement[bool]:
+        return and_(of_code(step, code), self._vehicle.holds(step))
+
+    def _match(
         self, row: KnowledgeArticle, step: Step, distance: float | None, code: str | None
     ) -> ArticleMatch:
-        """A row of the answer as a match, with the caveat that it needs."""
         # The distance to an article whose vector is all zeros is not a number.
         near = None if distance is None or math.isnan(distance) else float(distance)
-        return ArticleMatch(article_of(row), step, near, code, self._caveat(row))
-
-    def _holds_firmware(self) -> ColumnElement[bool]:
-        """`versions.in_range` in SQL."""
-        low, high = KnowledgeArticle.firmware_min_key, KnowledgeArticle.firmware_max_key
-        if self.firmware is None:
-            return and_(low.is_(None), high.is_(None))
-        key = list(self.firmware)
-        return and_(or_(low.is_(None), low <= key), or_(high.is_(None), high >= key))
-
-    def _caveat(self, row: KnowledgeArticle) -> str | None:
-        if row.platform is not None and row.platform != self.platform:
-            return f"written for platform {row.platform}" + (
-                f", not for {self.platform}" if self.platform else " only"
-            )
-        low = None if row.firmware_min_key is None else tuple(row.firmware_min_key)
-        high = None if row.firmware_max_key is None else tuple(row.firmware_max_key)
-        if not in_range(self.firmware, low, high):
-            return f"written for firmware {article_of(row).firmware_range}"
-        return None
+        return ArticleMatch(article_of(row), step, near, code, self._vehicle.caveat(row, code))
 
 
-def _by_codes(rank: _Ranking, codes: Sequence[str], top_k: int) -> Select[Any]:
-    """For each code the `top_k` nearest articles of the first step that has any.
-
-    One statement: the step of each article of the code, the first step of each code, the distance
-    for the articles of that step only, and whole rows for those that are returned only.
-    """
-    table = KnowledgeArticle
-    step = rank.step()
-    place = func.array_position(cast([member.value for member in Step], ARRAY(String)), step)
-    stepped = (
-        select(
-            table.article_id,
-            table.code,
-            table.embedder,
-            table.dimension,
-            table.embedding,
-            step.label("step"),
-            (place == func.min(place).over(partition_by=table.code)).label("first_step"),
-        )
-        .where(table.code.in_(codes))
-        .subquery()
-    )
-    distance = rank.distance(stepped.c)
-    nearest = func.row_number().over(
-        partition_by=stepped.c.code,
-        order_by=(distance.asc().nulls_last(), stepped.c.article_id),
-    )
-    numbered = (
-        select(
-            stepped.c.article_id,
-            stepped.c.step,
-            distance.label("distance"),
-            nearest.label("nearest"),
-        )
-        .where(stepped.c.first_step)
-        .subquery()
-    )
-    return (
-        select(table, numbered.c.step, numbered.c.distance)
-        .join(numbered, table.article_id == numbered.c.article_id)
-        .where(numbered.c.nearest <= top_k)
-        .order_by(table.code, numbered.c.nearest)
-    )
+def _any(where: ColumnElement[bool]) -> ColumnElement[bool]:
+    return select(literal(1)).select_from(KnowledgeArticle).where(where).exists()
 
 
-def _by_meaning(rank: _Ranking, known: Sequence[str], limit: float, top_k: int) -> Select[Any]:
-    """The nearest articles for this platform or any, whatever their code."""
-    distance = rank.distance(KnowledgeArticle)
-    query = select(KnowledgeArticle, distance.label("distance")).where(
-        distance <= limit, KnowledgeArticle.article_id.not_in(known)
-    )
-    if rank.platform is not None:
-        platform = KnowledgeArticle.platform
-        query = query.where(or_(platform == rank.platform, platform.is_(None)))
-    return query.order_by(distance, KnowledgeArticle.article_id).limit(top_k)
+def _each_once(matches: Sequence[ArticleMatch]) -> list[ArticleMatch]:
+    """Exact codes first, and no article of a family that another code has named already."""
+    kept: dict[str, ArticleMatch] = {}
+    for match in sorted(matches, key=lambda match: match.step is Step.FAMILY):
+        kept.setdefault(match.article.article_id, match)
+    return list(kept.values())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Engine, func, or_, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
@@ -14,9 +15,10 @@ from argus_pipeline.database.engine import session
 from argus_pipeline.database.models import KnowledgeArticle
 from argus_pipeline.database.records import storable
 from argus_pipeline.knowledge.articles import Article
-from argus_pipeline.knowledge.codes import normal_code
+from argus_pipeline.knowledge.codes import code_family, normal_code
 from argus_pipeline.knowledge.embedding import Embedder
-from argus_pipeline.knowledge.versions import version_key
+from argus_pipeline.knowledge.vectors import Vectors, normalised
+from argus_pipeline.knowledge.versions import version_span
 
 # One call of the embedder and one transaction: small enough for a progress bar to move.
 ARTICLES_A_BATCH = 64
@@ -82,7 +84,7 @@ def import_articles(
     progress(done)
     for start in range(0, len(todo), ARTICLES_A_BATCH):
         part = todo[start : start + ARTICLES_A_BATCH]
-        vectors = embedder.embed([article.searchable_text for article in part])
+        vectors = article_vectors(embedder, part)
         rows = [
             _row(article, vector.tolist(), embedder.name)
             for article, vector in zip(part, vectors, strict=True)
@@ -92,6 +94,18 @@ def import_articles(
         done += len(part)
         progress(done)
     return ImportResult(added, changed, reembedded, unchanged)
+
+
+def article_vectors(embedder: Embedder, articles: Sequence[Article]) -> Vectors:
+    """One row for each article, of length 1: the mean over its searchable texts.
+
+    Raises:
+        Unavailable: the embedder does not answer.
+    """
+    texts = [article.searchable_texts for article in articles]
+    vectors = embedder.embed([text for of_one in texts for text in of_one])
+    ends = np.cumsum([len(of_one) for of_one in texts])
+    return normalised([part.mean(axis=0) for part in np.split(vectors, ends[:-1])])
 
 
 def list_articles(
@@ -154,6 +168,8 @@ def article_of(row: KnowledgeArticle) -> Article:
         causes=tuple(row.causes),
         checks=tuple(row.checks),
         remedies=tuple(row.remedies),
+        titles=tuple(sorted(row.titles.items())),
+        confirmed=row.confirmed,
     )
 
 
@@ -175,19 +191,22 @@ def _row(article: Article, vector: list[float], embedder: str) -> dict[str, Any]
     return {
         "article_id": article.article_id,
         "code": article.code,
+        "family": code_family(article.code),
         "platform": article.platform,
         "firmware_min": article.firmware_min,
-        "firmware_min_key": _key(article.firmware_min),
+        "firmware_min_key": _bound(article.firmware_min, 0),
         "firmware_max": article.firmware_max,
-        "firmware_max_key": _key(article.firmware_max),
+        "firmware_max_key": _bound(article.firmware_max, 1),
         "ecu": article.ecu,
         "title": article.title,
+        "titles": dict(article.titles),
         "symptoms": list(article.symptoms),
         "causes": list(article.causes),
         "checks": list(article.checks),
         "remedies": list(article.remedies),
         "source": article.source,
         "language": article.language,
+        "confirmed": article.confirmed,
         "content_hash": article.content_hash,
         "embedding": vector,
         "embedder": embedder,
@@ -195,9 +214,9 @@ def _row(article: Article, vector: list[float], embedder: str) -> dict[str, Any]
     }
 
 
-def _key(version: str | None) -> list[int] | None:
-    key = None if version is None else version_key(version)
-    return None if key is None else list(key)
+def _bound(version: str | None, end: int) -> list[int] | None:
+    span = None if version is None else version_span(version)
+    return None if span is None else list(span[end])
 
 
 def _write(opened: Session, rows: list[dict[str, Any]]) -> None:

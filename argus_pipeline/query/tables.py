@@ -31,6 +31,7 @@ _POSTGRES: Final = {
     "firmware_comparison": "as fleet.firmware_comparison",
     "campaign_health": "as fleet.campaign_health",
     "knowledge_articles": "an article of the knowledge base",
+    "diagnosis_feedback": "what a person said of a diagnosis",
 }
 _STATISTICS: Final = {
     "recordings": "a recording of a batch, with what was counted in it",

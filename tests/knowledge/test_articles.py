@@ -24,6 +24,8 @@ GOOD: dict[str, Any] = {
     "remedies": ["replace the cable"],
     "source": "tests",
     "language": "en",
+    "titles": {"zh": "左前轮速", "de": "Raddrehzahl"},
+    "confirmed": True,
 }
 
 
@@ -43,7 +45,10 @@ def test_an_entry_becomes_an_article() -> None:
         remedies=("replace the cable",),
         source="tests",
         language="en",
+        titles=(("de", "Raddrehzahl"), ("zh", "左前轮速")),
+        confirmed=True,
     )
+    assert (article.title_in("zh"), article.title_in("fr")) == ("左前轮速", article.title)
 
 
 def test_an_article_is_read_back_from_its_entry() -> None:
@@ -73,6 +78,14 @@ def test_an_entry_that_lacks_a_field_is_refused_with_its_name(field: str) -> Non
         ("platform", 7, "'platform'"),
         ("firmware", "v2.3", "'firmware'"),
         ("firmware", {"from": "v2"}, "'firmware'"),
+        ("firmware", "%", "'firmware'"),
+        ("firmware", {"min": "2%"}, "'firmware.min'"),
+        ("firmware", {"min": "v3.%", "max": "v2.%"}, "newer than max"),
+        ("titles", {"en": "of its own language"}, "'titles'"),
+        ("titles", {"Chinese": "x"}, "'titles'"),
+        ("titles", {"zh": 5}, "'titles.zh'"),
+        ("titles", "左前轮速", "'titles'"),
+        ("confirmed", "yes", "'confirmed'"),
         ("firmware", {"min": 2.10}, "'firmware.min'"),
         ("firmware", {"max": "newest"}, "'firmware.max'"),
         ("firmware", {"min": "v2.10", "max": "v2.9"}, "newer than max"),
@@ -131,3 +144,10 @@ def test_the_firmware_range_is_said_in_words(
 ) -> None:
     article = replace(parse_article(GOOD, where="x"), firmware_min=low, firmware_max=high)
     assert article.firmware_range == words
+
+
+def test_a_firmware_prefix_is_both_bounds() -> None:
+    article = parse_article({**GOOD, "firmware": "v2.%"}, where="x")
+    assert (article.firmware_min, article.firmware_max) == ("v2.%", "v2.%")
+    assert article.firmware_range == "v2.%"
+    assert parse_article(article.to_entry(), where="x") == article

@@ -113,3 +113,25 @@ def test_a_search_that_finds_nothing_says_so(argus: CliRunner, articles: Path) -
 def test_a_list_before_any_import_says_what_to_do(argus: CliRunner) -> None:
     with pytest.raises(ArgusError, match="argus up"):
         run(argus, "list")
+
+
+@pytest.mark.parametrize("form", ["yaml", "json", "csv", "md"])
+def test_an_export_is_imported_without_a_change(
+    argus: CliRunner, articles: Path, tmp_path: Path, form: str
+) -> None:
+    run(argus, "import", articles)
+    out = tmp_path / ("exported" if form == "md" else f"exported.{form}")
+    assert run(argus, "export", "--format", form, "--out", out).exit_code == 0
+    again = json.loads(run(argus, "import", out, "--json").stdout)
+    assert (again["unchanged"], again["added"], again["changed"]) == (2, 0, 0)
+    only = run(argus, "export", "--code", "e214", "--format", "csv").stdout
+    assert "any-screen" in only
+    assert "j7-wheel" not in only
+
+
+def test_a_check_names_what_a_person_should_look_at(argus: CliRunner, articles: Path) -> None:
+    run(argus, "import", articles)
+    result = run(argus, "check")
+    assert result.exit_code == 1
+    assert "2 without a remedy, such as any-screen, j7-wheel" in result.stdout
+    assert json.loads(run(argus, "check", "--json").stdout)["duplicates"] == 0

@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from argus_pipeline.knowledge.codes import codes_in_question, is_code, normal_code
+from argus_pipeline.knowledge.codes import (
+    code_family,
+    codes_in_question,
+    covering_codes,
+    is_code,
+    normal_code,
+)
 
 
 @pytest.mark.parametrize(
@@ -32,3 +38,18 @@ def test_a_text_that_cannot_be_a_code_is_none(text: str) -> None:
 )
 def test_codes_are_found_in_what_a_person_asks(question: str, codes: tuple[str, ...]) -> None:
     assert codes_in_question(question) == codes
+
+
+@pytest.mark.parametrize(
+    ("code", "family"),
+    [("C0035", "C003"), ("c0037-1f", "C003"), ("P0A80", "P0A8"), ("0xC0351F", "0xC035"),
+     ("E214", None), ("0x1234", None), ("U0100-123", None), ("X0035", None)],
+)  # fmt: skip
+def test_a_family_is_what_a_standard_numbers_together(code: str, family: str | None) -> None:
+    assert code_family(code) == family
+
+
+def test_a_code_without_its_failure_type_covers_it() -> None:
+    assert covering_codes("c0035-1F") == ("C0035-1F", "C0035")
+    assert covering_codes("C0035") == ("C0035",)
+    assert covering_codes("E214") == ("E214",)

@@ -97,7 +97,8 @@ def test_only_what_changed_is_written(engine: Engine) -> None:
     embedder = CountingEmbedder()
     result = import_articles(engine, [changed, article("bare"), article("new")], embedder)
     assert result == ImportResult(added=1, changed=1, reembedded=0, unchanged=1)
-    assert embedder.calls == [2]
+    # Title and symptoms of the one that changed, the title of the new one.
+    assert embedder.calls == [3]
     after = {row.article_id: row for row in rows(engine)}
     assert after["bare"] == before["bare"]
     assert after["full"].remedies == ["replace", "update the firmware"]

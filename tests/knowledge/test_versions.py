@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argus_pipeline.knowledge.versions import in_range, version_key
+from argus_pipeline.knowledge.versions import (
+    in_range,
+    is_prefix,
+    overlaps,
+    version_key,
+    version_span,
+)
 
 numbers = st.lists(st.integers(0, 10**12), min_size=1, max_size=5)
 
@@ -100,3 +106,39 @@ def test_an_unknown_version_lies_within_no_bounds() -> None:
     assert in_range(None, None, None)
     assert not in_range(None, (1, -2), None)
     assert not in_range(None, None, (1, -2))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "inside", "outside"),
+    [
+        ("v2.%", ["2", "v2.0.1", "v2.3.1", "2.99-rc1", "v2.0-rc1"], ["v1.9", "v3", "v3.0-rc1"]),
+        ("2.3.%", ["v2.3", "2.3.0-dev", "2.3.99-hotfix1"], ["2.2.9", "2.4-dev", "v2.30"]),
+        ("v2.0.%", ["v2", "v2-rc1", "2.0.7"], ["v2.1-rc1", "v1.9", "v2.1"]),
+        ("0.%", ["0", "0.0.1", "v0.9-rc1"], ["1.0-dev", "v1"]),
+    ],
+)
+def test_a_prefix_holds_the_versions_that_begin_so(
+    prefix: str, inside: list[str], outside: list[str]
+) -> None:
+    span = version_span(prefix)
+    assert span is not None
+    assert is_prefix(prefix)
+    assert [text for text in inside if not overlaps(version_span(text), *span)] == []
+    assert [text for text in outside if overlaps(version_span(text), *span)] == []
+
+
+@pytest.mark.parametrize("text", ["%", ".%", "v.%", "2%", "v2.%.1", "v2.3-rc1.%", "blue.%", ""])
+def test_what_is_no_prefix_is_no_span(text: str) -> None:
+    assert not is_prefix(text)
+    assert version_span(text) is None
+
+
+@given(numbers, numbers)
+def test_a_prefix_holds_a_version_if_and_only_if_it_begins_so(
+    prefix: list[int], version: list[int]
+) -> None:
+    span = version_span(dotted(prefix) + ".%")
+    assert span is not None
+    padded = version + [0] * (len(prefix) - len(version))
+    expected = padded[: len(prefix)] == prefix
+    assert overlaps(version_span(dotted(version)), *span) is expected

@@ -1,0 +1,186 @@
+"""The nearest articles inside a filter: in exact order, or by an approximate index.
+
+A filter that leaves few rows is sorted exactly. One that leaves many goes through an HNSW index in
+strict order, iterated until enough rows have passed the filter; should it still bring fewer rows
+than there are, the exact order answers after all. Which of the two is decided by counting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pgvector.sqlalchemy import HALFVEC
+from sqlalchemy import (
+    Float,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    text,
+    union_all,
+)
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
+
+from argus_pipeline.database.models import KnowledgeArticle
+
+# Up to so many rows the exact order costs a few milliseconds; benchmarks/retrieval.py measures it.
+EXACT_ROWS: Final = 5000
+COUNT_UP_TO: Final = EXACT_ROWS + 1
+# The index holds half-precision numbers: a few more candidates, put in order by the whole numbers.
+_SPARE: Final = 4
+_MIN_CANDIDATES: Final = 20
+_HNSW: Final = {
+    "hnsw.iterative_scan": "strict_order",
+    "hnsw.ef_search": "100",
+    "hnsw.max_scan_tuples": "20000",
+    # The planner takes an exact sort of any number of rows for cheaper than it is.
+    "enable_sort": "off",
+}
+
+Found = tuple[KnowledgeArticle, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The question as a vector, with the embedder that made it; a vector of None has no order."""
+
+    embedder: str
+    vector: Sequence[float] | None
+
+    @property
+    def comparable(self) -> ColumnElement[bool]:
+        """Whether an article's vector may be compared at all."""
+        return and_(
+            KnowledgeArticle.embedder == self.embedder,
+            KnowledgeArticle.dimension == len(self.vector or ()),
+        )
+
+    @property
+    def distance(self) -> ColumnElement[Any]:
+        """Cosine distance of an article; null for a vector of another embedder.
+
+        CASE and not AND: only it promises that vectors of other lengths are never compared, which
+        would be an error. It also keeps this exact, since no index has such an expression.
+        """
+        if self.vector is None:
+            return cast(null(), Float)
+        near = KnowledgeArticle.embedding.op("<=>", return_type=Float())(self.vector)
+        return case((self.comparable, near), else_=null())
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """A filter, and how many articles pass it, counted up to `COUNT_UP_TO`."""
+
+    where: ColumnElement[bool]
+    rows: int
+
+
+def counted(where: ColumnElement[bool]) -> ColumnElement[int]:
+    """How many articles pass a filter, in SQL; counting ends at `COUNT_UP_TO`."""
+    inside = (
+        select(literal(1).label("one"))
+        .select_from(KnowledgeArticle)
+        .where(where)
+        .limit(COUNT_UP_TO)
+        .subquery()
+    )
+    return select(func.count()).select_from(inside).scalar_subquery()
+
+
+def nearest(
+    opened: Session, probe: Probe, filters: Sequence[Filtered], limit: int
+) -> list[list[Found]]:
+    """For each filter the `limit` nearest articles that pass it, the nearest first.
+
+    All exact orders are one statement; each filter of many rows is one of its own.
+    """
+    found: list[list[Found]] = [[] for _ in filters]
+    small: list[int] = []
+    for place, filtered in enumerate(filters):
+        if filtered.rows > EXACT_ROWS and probe.vector is not None:
+            found[place] = _by_index(opened, probe, filtered.where, limit)
+        # A walk through the index may end before it met all that pass the filter. Articles of
+        # other embedders have no place in it.
+        if len(found[place]) < limit:
+            small.append(place)
+            found[place] = []
+    if small:
+        statement = _exact(probe, {place: filters[place].where for place in small}, limit)
+        for row, distance, place in opened.execute(statement):
+            found[place].append((row, distance))
+    return found
+
+
+def _exact(probe: Probe, filters: dict[int, ColumnElement[bool]], limit: int) -> Select[Any]:
+    """The exact order inside each filter. Whole rows are read of those that are returned only."""
+    distance = probe.distance.label("distance")
+    ranked = union_all(
+        *(
+            select(
+                select(KnowledgeArticle.article_id, distance, literal(place).label("place"))
+                .where(where)
+                .order_by(distance.asc().nulls_last(), KnowledgeArticle.article_id)
+                .limit(limit)
+                .subquery()
+            )
+            for place, where in filters.items()
+        )
+    ).subquery()
+    return (
+        select(KnowledgeArticle, ranked.c.distance, ranked.c.place)
+        .join(ranked, KnowledgeArticle.article_id == ranked.c.article_id)
+        .order_by(ranked.c.place, ranked.c.distance.asc().nulls_last(), ranked.c.article_id)
+    )
+
+
+def _by_index(opened: Session, probe: Probe, where: ColumnElement[bool], limit: int) -> list[Found]:
+    settings = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in _HNSW.items())
+    before = opened.execute(text("SELECT current_setting('enable_sort')")).scalar_one()
+    opened.execute(text(f"SELECT {settings}"))
+    found = [(row, distance) for row, distance in opened.execute(_indexed(probe, where, limit))]
+    opened.execute(text("SELECT set_config('enable_sort', :before, true)"), {"before": before})
+    return found
+
+
+def _indexed(probe: Probe, where: ColumnElement[bool], limit: int) -> Select[Any]:
+    assert probe.vector is not None
+    table = KnowledgeArticle
+    kind = HALFVEC(len(probe.vector))
+    # The index is partial: its conditions have to stand in the statement as they are.
+    indexed = and_(
+        table.embedder == literal(probe.embedder, String, literal_execute=True),
+        table.dimension == literal(len(probe.vector), literal_execute=True),
+    )
+    rough = cast(table.embedding, kind).op("<=>", return_type=Float())(
+        cast(literal(list(probe.vector), kind), kind)
+    )
+    candidates = (
+        select(
+            table.article_id,
+            table.embedding.op("<=>", return_type=Float())(probe.vector).label("distance"),
+        )
+        .where(indexed, where)
+        .order_by(rough)
+        .limit(max(_MIN_CANDIDATES, _SPARE * limit))
+        .subquery()
+    )
+    ranked = (
+        select(candidates)
+        .order_by(candidates.c.distance, candidates.c.article_id)
+        .limit(limit)
+        .subquery()
+    )
+    return (
+        select(table, ranked.c.distance)
+        .join(ranked, table.article_id == ranked.c.article_id)
+        .order_by(ranked.c.distance, ranked.c.article_id)
+    )
