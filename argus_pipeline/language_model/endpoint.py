@@ -144,11 +144,13 @@ class Endpoint:
                 "the endpoint's answer is not a chat completion", where=self._options.base_url
             ) from e
         usage = message.meta.get("usage") or {}
+        finish = message.meta.get("finish_reason")
         return Reply(
             message.text or "",
             _count(usage.get("prompt_tokens")),
             _count(usage.get("completion_tokens")),
-            complete=message.meta.get("finish_reason") in {"stop", None},
+            # A stream that ends without a reason was torn.
+            complete=finish == "stop" or (finish is None and on_text is None),
         )
 
     def _refusal(self, error: Any) -> Exception:

@@ -69,11 +69,16 @@ class _Bounded(httpx.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         for chunk in self._stream:
             self._left -= len(chunk)
-            if time.monotonic() > self._until:
-                raise httpx.ReadTimeout("the answer took too long", request=self._request)
+            self._in_time()
             if self._left < 0:
                 raise httpx.ReadError("the answer is too long", request=self._request)
             yield chunk
+        # Of a body without a length, the end looks the same as a connection that was shut down.
+        self._in_time()
+
+    def _in_time(self) -> None:
+        if time.monotonic() > self._until:
+            raise httpx.ReadTimeout("the answer took too long", request=self._request)
 
     def close(self) -> None:
         self._alarm.cancel()
