@@ -27,8 +27,9 @@ from assets import (  # noqa: E402
 )
 from resources.database import DatabaseResource  # noqa: E402
 from resources.embedder import EmbedderResource  # noqa: E402
+from resources.language_model import LanguageModelResource  # noqa: E402
 from resources.object_store import ObjectStoreResource  # noqa: E402
-from sensors import upkeep, uploads  # noqa: E402
+from sensors import model_back, upkeep, uploads  # noqa: E402
 
 
 def optional(name: str) -> dg.EnvVar | None:
@@ -53,12 +54,13 @@ defs = dg.Definitions(
             knowledge_base,
         ]
     ),
-    jobs=[uploads.batch_job, knowledge_base.knowledge_job],
-    sensors=[uploads.completed_uploads, upkeep.asset_upkeep],
+    jobs=[uploads.batch_job, knowledge_base.knowledge_job, model_back.diagnose_again_job],
+    sensors=[uploads.completed_uploads, upkeep.asset_upkeep, model_back.model_is_back],
     resources={
         "object_store": ObjectStoreResource(s3=s3, bucket=bucket, prefix=prefix),
         "database": DatabaseResource(url=dg.EnvVar("ARGUS_DATABASE_URL")),
         "embedder": EmbedderResource(),
+        "language_model": LanguageModelResource(),
         # Only the small values between the steps of a fan-out travel this way.
         "io_manager": S3PickleIOManager(
             s3_resource=s3, s3_bucket=bucket, s3_prefix=f"{prefix}/dagster".lstrip("/")
