@@ -5,6 +5,7 @@ outage makes a long bill. It looks at the newest batches without a model first, 
 for its list of models (which costs nothing), and requests a few runs a tick.
 """
 
+import time
 from typing import Final
 
 from dagster import (
@@ -26,6 +27,7 @@ from argus_pipeline.run_records import PARTITIONS_NAME
 from resources.database import DatabaseResource
 
 SECONDS_BETWEEN_TICKS: Final = 60
+SECONDS_BETWEEN_TRIES: Final = 600
 BATCHES_PER_TICK: Final = 20
 
 diagnose_again_job = define_asset_job(
@@ -55,10 +57,11 @@ def model_is_back(
     if trouble := probe(options):
         return SkipReason(f"The language model is still away: {trouble}")
     known = set(context.instance.get_dynamic_partitions(PARTITIONS_NAME))
+    # A run that finds the model away again leaves the diagnosis as it was: later it has a new key.
+    turn = int(time.time() // SECONDS_BETWEEN_TRIES)
     return SensorResult(
         run_requests=[
-            # Once for each diagnosis that was written without the model.
-            RunRequest(run_key=f"{one.batch}:{one.written_at}", partition_key=one.batch)
+            RunRequest(run_key=f"{one.batch}:{one.written_at}:{turn}", partition_key=one.batch)
             for one in waiting
             if one.batch in known
         ]

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -40,6 +41,8 @@ SEARCH_EXPRESSION: Final = (
     " || jsonb_to_tsvector('simple'::regconfig,"
     " symptoms || causes || checks || remedies, '[\"string\"]'::jsonb)"
 )
+# Why the language model took no part in a diagnosis.
+MISSING_EXPRESSION: Final = "((content -> 'route'::text) ->> 'missing'::text)"
 
 
 class Base(DeclarativeBase):
@@ -180,6 +183,7 @@ class Diagnosis(Base):
         CheckConstraint("jsonb_typeof(content) = 'object'", name="content"),
         CheckConstraint("(embedding IS NULL) = (embedder IS NULL)", name="embedder"),
         UniqueConstraint("batch"),
+        Index("ix_diagnoses_missing", text(MISSING_EXPRESSION)),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)

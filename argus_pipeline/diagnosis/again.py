@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from argus_pipeline.database.engine import session
-from argus_pipeline.database.models import Diagnosis
+from argus_pipeline.database.models import MISSING_EXPRESSION, Diagnosis
 from argus_pipeline.diagnosis.writer import AWAY
 
 if TYPE_CHECKING:
@@ -30,10 +30,9 @@ def left_without_model(engine: Engine, limit: int) -> list[Waiting]:
     Raises:
         Unavailable: the database does not answer.
     """
-    missing = Diagnosis.content["route"]["missing"].astext
     query = (
         select(Diagnosis.batch, Diagnosis.updated_at)
-        .where(missing == AWAY)
+        .where(text(f"{MISSING_EXPRESSION} = :away").bindparams(away=AWAY))
         .order_by(Diagnosis.updated_at.desc(), Diagnosis.batch)
         .limit(limit)
     )

@@ -30,7 +30,6 @@ from argus_pipeline.diagnosis.validator import entries_of, faults_of
 
 _CLAIM_CHARACTERS: Final = 600
 _MAX_CLAIMS: Final = 6
-_ID: Final = re.compile(r"[EKD][1-9][0-9]*")
 _ADDRESS: Final = re.compile(r"\w+://|\bwww\.", re.IGNORECASE)
 _WORD: Final = re.compile(r"\w+")
 # So many words in a row that are the instructions' own are a leak and no coincidence.
@@ -62,9 +61,16 @@ def check_form(content: Mapping[str, Any]) -> None:
 def holding(diagnosis: Diagnosis, claim: Claim) -> list[str]:
     """Why a claim of the model does not hold against the material; empty when it does."""
     problems = faults_of(claim, entries_of(diagnosis))
-    if _ADDRESS.search(claim.text):
-        problems.append("holds an address")
-    if _leaks(claim.text):
+    return problems + addresses_or_leaks(claim.text, INSTRUCTIONS)
+
+
+def addresses_or_leaks(text: str, instructions: str) -> list[str]:
+    """What no text of a model may hold: addresses to follow, and the instructions it was given."""
+    problems = ["holds an address"] if _ADDRESS.search(text) else []
+    words = [word.lower() for word in _WORD.findall(text)]
+    own = " ".join(word.lower() for word in _WORD.findall(instructions))
+    runs = (" ".join(words[n : n + _RUN]) for n in range(len(words) - _RUN + 1))
+    if any(f" {run} " in f" {own} " for run in runs):
         problems.append("repeats the instructions")
     return problems
 
@@ -192,10 +198,3 @@ def _check_claim(given: Any, where: str) -> None:
     cited = given.get("citations")
     if not isinstance(cited, list) or not all(isinstance(one, str) for one in cited):
         raise ValueError(f"{where}.citations has to be a list of ids such as E1")
-
-
-def _leaks(text: str) -> bool:
-    words = [word.lower() for word in _WORD.findall(text)]
-    own = " ".join(word.lower() for word in _WORD.findall(INSTRUCTIONS))
-    runs = (" ".join(words[n : n + _RUN]) for n in range(len(words) - _RUN + 1))
-    return any(f" {run} " in f" {own} " for run in runs)

@@ -66,8 +66,15 @@ def upgrade() -> None:
         schema=SCHEMA,
     )
     op.create_index(op.f(f"ix_{ANSWERS}_expires_at"), ANSWERS, ["expires_at"], schema=SCHEMA)
+    op.create_index(
+        "ix_diagnoses_missing",
+        "diagnoses",
+        [sa.text("((content -> 'route'::text) ->> 'missing'::text)")],
+        schema=SCHEMA,
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_diagnoses_missing", "diagnoses", schema=SCHEMA)
     for table in (ANSWERS, PAUSES, CALLS):
         op.drop_table(table, schema=SCHEMA)
