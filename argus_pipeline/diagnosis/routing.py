@@ -2,7 +2,7 @@
 
 The fast path is for what needs no second thought. It takes a cause whose probability reaches the
 threshold of `confidence.json`, and besides, whatever was fitted: a known code, an article that
-fits platform and firmware, a clear lead, and no graver fault without an explanation. A batch
+fits platform and firmware, a clear lead, and no fault as grave without an explanation. A batch
 without any sign of a fault takes it as well.
 """
 
@@ -12,7 +12,8 @@ from typing import Final
 
 from argus_pipeline.diagnosis.confidence import parameters
 from argus_pipeline.diagnosis.evidence import Kind
-from argus_pipeline.diagnosis.model import Confidence, Diagnosis, Outcome, Route, Word
+from argus_pipeline.diagnosis.model import Diagnosis, Outcome, Route, Word
+from argus_pipeline.diagnosis.ranking import is_fault, worse
 
 FAST: Final = "fast_path"
 SLOW: Final = "slow_path"
@@ -20,7 +21,6 @@ SLOW: Final = "slow_path"
 _WANTED: Final = (
     ("fit", 1.0, "no article fits code, platform and firmware"),
     ("margin", 0.5, "the lead over the next fault is not clear"),
-    ("leads", 1.0, "a graver fault stays unexplained"),
 )
 
 
@@ -31,12 +31,20 @@ def choose(diagnosis: Diagnosis) -> Route:
     if diagnosis.outcome is Outcome.NO_FAULT:
         signs = _signs(diagnosis)
         return Route(SLOW, signs) if signs else Route(FAST, ("nothing points to a fault",))
-    return _by_confidence(diagnosis.confidence)
+    return _of_a_cause(diagnosis)
 
 
-def _by_confidence(confidence: Confidence) -> Route:
-    threshold = parameters().fast_path_from
+def _of_a_cause(diagnosis: Diagnosis) -> Route:
+    confidence, threshold = diagnosis.confidence, parameters().fast_path_from
     lacking = [lack for name, least, lack in _WANTED if confidence.features.get(name, 0.0) < least]
+    first, codes = diagnosis.likely_causes[0], {c.code for c in diagnosis.likely_causes}
+    if any(
+        is_fault(piece)
+        and (piece.code or "") not in codes
+        and not worse(first.severity, piece.severity)
+        for piece in diagnosis.evidence
+    ):
+        lacking.append("another fault as grave stays unexplained")
     probability = confidence.probability
     if probability is None or probability < threshold:
         lacking.append("the confidence is below that of the fast path")

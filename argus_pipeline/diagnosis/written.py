@@ -28,7 +28,8 @@ from argus_pipeline.diagnosis.ranking import is_fault
 from argus_pipeline.diagnosis.text import clean
 from argus_pipeline.diagnosis.validator import entries_of, faults_of
 
-_CLAIM_CHARACTERS: Final = 600
+# More than the 120 words that a claim may have: what is longer is dropped and not cut.
+_CLAIM_CHARACTERS: Final = 1500
 _MAX_CLAIMS: Final = 6
 _ADDRESS: Final = re.compile(r"\w+://|\bwww\.", re.IGNORECASE)
 _WORD: Final = re.compile(r"\w+")
