@@ -28,7 +28,7 @@ from argus_pipeline.diagnosis.text import without_ideographs, word_count
 MAX_WORDS: Final = 500
 MAX_CLAIM_WORDS: Final = 120
 _GROUPED: Final = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-_AROUND: Final = "\"'`()[]{}<>,.;:!?“”„’…%±~"
+_AROUND: Final = "\"'`()[]{}<>,.;:!?“”„’…%±~。，、；：！？（）【】《》「」"
 
 
 @dataclass(frozen=True, slots=True)
