@@ -48,9 +48,11 @@ from argus_pipeline.stack.postgres import PostgresServer
 PROCESSES = 8
 THREADS = 4
 CALLS_AT_ONCE = 5
-TOKENS_PER_MINUTE = 12_000
+TOKENS_PER_MINUTE = 45_000
 ANSWER_S = 2.0
 SHARED = 40
+# No other process's own questions begin so.
+FIRST = "own question of 0:"
 MAX_OUTPUT_TOKENS = 150
 
 
@@ -66,9 +68,10 @@ def options(url: str) -> ModelOptions:
     )
 
 
-def question(shared: bool, number: int) -> str:
-    kind = "shared" if shared else "own"
-    return f"{kind} question {number}: " + "what happened to the brake? " * 12
+def question(asker: int | None, number: int) -> str:
+    """One that all ask, or one of an asker's own."""
+    kind = "shared question" if asker is None else f"own question of {asker}:"
+    return f"{kind} {number}: " + "what happened to the brake? " * 12
 
 
 def behave(call: Call) -> Say:
@@ -89,9 +92,15 @@ def request(asked: str) -> Request:
     return Request("benchmark", "scripted", turns, MAX_OUTPUT_TOKENS)
 
 
-def ours(url: str, database: str, number: int, until: float, results: object) -> None:
+def ours(
+    url: str, database: str, number: int, seconds: float, results: object, start: object
+) -> None:
+    import openai  # noqa: F401 - takes seconds, which are not to be measured
+
     engine = create_engine(database)
     model = LanguageModel(engine, options(url))
+    start.wait()  # type: ignore[attr-defined]
+    until = time.time() + seconds
 
     def work(thread: int) -> None:
         dice = random.Random(1000 * number + thread)
@@ -99,9 +108,9 @@ def ours(url: str, database: str, number: int, until: float, results: object) ->
         while time.time() < until:
             shared = dice.random() < 0.3
             own += 1
-            name = dice.randrange(SHARED) if shared else 10**6 * number + 10**4 * thread + own
+            name = dice.randrange(SHARED) if shared else 10_000 * thread + own
             try:
-                found = model.answer(request(question(shared, name)))
+                found = model.answer(request(question(None if shared else number, name)))
                 results.put("cached" if found.cached else "answered")  # type: ignore[attr-defined]
             except (Away, Unusable) as error:
                 results.put(f"given up: {str(error)[:60]}")  # type: ignore[attr-defined]
@@ -114,10 +123,12 @@ def ours(url: str, database: str, number: int, until: float, results: object) ->
     engine.dispose()
 
 
-def plain(url: str, number: int, until: float) -> None:
+def plain(url: str, number: int, seconds: float, start: object) -> None:
     import openai
 
     client = openai.OpenAI(base_url=url, api_key="none", timeout=ANSWER_S, max_retries=6)
+    start.wait()  # type: ignore[attr-defined]
+    until = time.time() + seconds
 
     def work(thread: int) -> None:
         dice = random.Random(1000 * number + thread)
@@ -127,7 +138,9 @@ def plain(url: str, number: int, until: float) -> None:
             try:
                 client.chat.completions.create(
                     model="scripted",
-                    messages=[{"role": "user", "content": question(shared, name)}],
+                    messages=[
+                        {"role": "user", "content": question(None if shared else number, name)}
+                    ],
                     max_tokens=MAX_OUTPUT_TOKENS,
                 )
             except openai.OpenAIError:
@@ -150,23 +163,31 @@ def answered_twice(server: ScriptedModel) -> int:
     return sum(count > 1 for count in counts.values())
 
 
+def in_the_middle(server: ScriptedModel) -> bool:
+    """Whether the first process has a call open, and has had some before."""
+    own = [c for c in list(server.calls) if c.body["messages"][-1]["content"].startswith(FIRST)]
+    return len(own) > 5 and own[-1].ended is None
+
+
 def run_ours(context: object, seconds: float, database: str) -> list[str]:
     problems: list[str] = []
     with ScriptedModel(behave) as server:
-        until = time.time() + seconds
         results = context.Queue()  # type: ignore[attr-defined]
+        ready = context.Barrier(PROCESSES)  # type: ignore[attr-defined]
+        alone = context.Barrier(1)  # type: ignore[attr-defined]
 
         def start(number: int) -> multiprocessing.Process:
-            arguments = (server.url, database, number, until, results)
+            barrier = alone if number == PROCESSES else ready
+            arguments = (server.url, database, number, seconds, results, barrier)
             made = context.Process(target=ours, args=arguments)  # type: ignore[attr-defined]
             made.start()
             return made  # type: ignore[no-any-return]
 
         processes = [start(number) for number in range(PROCESSES)]
-        # In the middle of its calls.
-        time.sleep(seconds / 3)
         victim = processes[0]
         assert victim.pid is not None
+        while not in_the_middle(server):
+            time.sleep(0.001)
         os.kill(victim.pid, signal.SIGKILL)
         victim.join()
         processes[0] = start(PROCESSES)
@@ -211,9 +232,11 @@ def run_ours(context: object, seconds: float, database: str) -> list[str]:
 
 def run_plain(context: object, seconds: float) -> None:
     with ScriptedModel(behave) as server:
-        until = time.time() + seconds
+        ready = context.Barrier(PROCESSES)  # type: ignore[attr-defined]
         processes = [
-            context.Process(target=plain, args=(server.url, n, until))  # type: ignore[attr-defined]
+            context.Process(  # type: ignore[attr-defined]
+                target=plain, args=(server.url, n, seconds, ready)
+            )
             for n in range(PROCESSES)
         ]
         for one in processes:
