@@ -52,6 +52,10 @@ class Case:
     damaged_omitted: int = 0
     material: Material = field(default_factory=Material)
 
+    def __deepcopy__(self, _: object) -> Case:
+        """Itself: nothing of it ever changes, and Haystack copies what each component gets."""
+        return self
+
     @property
     def faults(self) -> tuple[Evidence, ...]:
         """The evidence that calls for an explanation."""

@@ -99,6 +99,8 @@ def merge(ground: Diagnosis, content: Mapping[str, Any], model: str) -> Diagnosi
         raise DoesNotHold("the verdict sees no fault where the evidence has some")
     if outcome is Outcome.LIKELY and not causes:
         raise DoesNotHold("the verdict names a cause, and none of the causes holds")
+    if outcome is Outcome.LIKELY and not set(verdict.citations) & set(causes[0].claim.citations):
+        raise DoesNotHold("the verdict rests on other entries than its first cause")
     unknowns = reader.keep(content["unknowns"])
     if outcome is Outcome.UNKNOWN and ground.outcome is Outcome.LIKELY:
         # An article of this code is there: a doubt is told, and does not take it away.

@@ -224,6 +224,7 @@ def test_a_verdict_that_does_not_hold_leaves_the_diagnosis_by_rules(
             {"verdict": claim("it came 4711 times", "E1")},
             {"outcome": "no fault found", "verdict": claim("all is well", "E1")},
             {"causes": []},
+            {"verdict": claim("something else altogether", "E1")},
         )
     ):
         server.script = [say(answer(case, **bad, first_step=claim(f"Nothing {number}.", "E1")))]
