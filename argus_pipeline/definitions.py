@@ -28,8 +28,9 @@ from assets import (  # noqa: E402
 )
 from resources.database import DatabaseResource  # noqa: E402
 from resources.embedder import EmbedderResource  # noqa: E402
+from resources.language_model import LanguageModelResource  # noqa: E402
 from resources.object_store import ObjectStoreResource  # noqa: E402
-from sensors import alerts, recovery, upkeep, uploads  # noqa: E402
+from sensors import alerts, model_back, recovery, upkeep, uploads  # noqa: E402
 
 
 def optional(name: str) -> dg.EnvVar | None:
@@ -55,13 +56,25 @@ defs = dg.Definitions(
         ]
     ),
     asset_checks=[overdue.no_batch_past_limit],
-    jobs=[uploads.batch_job, knowledge_base.knowledge_job, overdue.overdue_job],
+    jobs=[
+        uploads.batch_job,
+        knowledge_base.knowledge_job,
+        model_back.diagnose_again_job,
+        overdue.overdue_job,
+    ],
     schedules=[overdue.every_few_minutes],
-    sensors=[uploads.completed_uploads, recovery.recovery, alerts.alerts, upkeep.asset_upkeep],
+    sensors=[
+        uploads.completed_uploads,
+        recovery.recovery,
+        alerts.alerts,
+        upkeep.asset_upkeep,
+        model_back.model_is_back,
+    ],
     resources={
         "object_store": ObjectStoreResource(s3=s3, bucket=bucket, prefix=prefix),
         "database": DatabaseResource(url=dg.EnvVar("ARGUS_DATABASE_URL")),
         "embedder": EmbedderResource(),
+        "language_model": LanguageModelResource(),
         # Only the small values between the steps of a fan-out travel this way.
         "io_manager": S3PickleIOManager(
             s3_resource=s3, s3_bucket=bucket, s3_prefix=f"{prefix}/dagster".lstrip("/")

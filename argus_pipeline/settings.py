@@ -57,6 +57,10 @@ class Settings:
     embeddings_url: str | None = None
     embeddings_model: str | None = None
     embeddings_key: str | None = field(default=None, repr=False)
+    llm_base_url: str | None = None
+    llm_model: str | None = None
+    llm_urgent_model: str | None = None
+    llm_api_key: str | None = field(default=None, repr=False)
 
     def require_database_url(self) -> str:
         """The database URL with SQLAlchemy's driver in it.
@@ -119,4 +123,8 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         embeddings_url=values.get("ARGUS_EMBEDDINGS_URL"),
         embeddings_model=values.get("ARGUS_EMBEDDINGS_MODEL"),
         embeddings_key=values.get("ARGUS_EMBEDDINGS_KEY"),
+        llm_base_url=values.get("ARGUS_LLM_BASE_URL"),
+        llm_model=values.get("ARGUS_LLM_MODEL"),
+        llm_urgent_model=values.get("ARGUS_LLM_URGENT_MODEL"),
+        llm_api_key=values.get("ARGUS_LLM_API_KEY"),
     )

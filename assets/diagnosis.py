@@ -15,7 +15,14 @@ from dagster import (
 from polars import DataFrame
 
 from argus_pipeline.batches.manifest import Manifest
-from argus_pipeline.diagnosis import Diagnosis, check_citations, diagnose, save_diagnosis
+from argus_pipeline.diagnosis import (
+    Diagnosis,
+    Written,
+    check_citations,
+    make_case,
+    save_diagnosis,
+    supervise,
+)
 from argus_pipeline.errors import BadInput
 from argus_pipeline.fleet.baseline import read_baseline
 from argus_pipeline.recordings.finished import read_results
@@ -27,8 +34,10 @@ from assets.common import OWNERS, RETRIES, batches, read_manifest
 from assets.knowledge_base import knowledge_base
 from resources.database import DatabaseResource
 from resources.embedder import EmbedderResource
+from resources.language_model import LanguageModelResource
 from resources.object_store import ObjectStoreResource
 
+# Limits how many batches are diagnosed at once; argus_pipeline.language_model limits the calls.
 DIAGNOSIS_POOL = "diagnosis"
 
 
@@ -38,7 +47,7 @@ DIAGNOSIS_POOL = "diagnosis"
     group_name="batch",
     kinds={"haystack", "postgres"},
     owners=OWNERS,
-    code_version="3",
+    code_version="4",
     retry_policy=RETRIES,
     pool=DIAGNOSIS_POOL,
     check_specs=[
@@ -56,22 +65,28 @@ def diagnosis(
     object_store: ObjectStoreResource,
     database: DatabaseResource,
     embedder: EmbedderResource,
+    language_model: LanguageModelResource,
 ) -> Iterator[AssetCheckResult | MaterializeResult]:
     """The likely cause of what happened in a batch, with the evidence for each claim.
 
-    Numbered evidence is made of the statistics, articles are retrieved by code, platform and
-    firmware, and a claim that cites nothing is dropped. One row a batch, in `argus.diagnoses`.
+    Numbered evidence is made of the statistics, and articles are retrieved by code, platform and
+    firmware. What is clear takes the fast path; the rest goes to experts and a writer, which is a
+    language model where one is configured and answers. A claim that cites nothing is dropped.
+    One row a batch, in `argus.diagnoses`.
     """
     store = object_store.store()
     manifest, _, _ = read_manifest(context, store)
-    found = diagnose(
+    case = make_case(
         manifest,
         read_results(store, manifest),
         read_statistics(store, manifest.batch),
-        database.engine(),
-        embedder.embedder(),
-        baseline=_baseline(context, store, manifest),
+        _baseline(context, store, manifest),
     )
+    engine = database.engine()
+    written = supervise(case, engine, embedder.embedder(), language_model.model(engine))
+    found = written.diagnosis
+    if written.trouble:
+        context.log.warning(f"{found.route.missing}: {written.trouble}")
     problems = [f"{p.where}: {p.what}" for p in check_citations(found)]
     yield AssetCheckResult(
         passed=not problems,
@@ -87,13 +102,14 @@ def diagnosis(
             f"The diagnosis claims what nothing supports: {'; '.join(problems[:5])}",
             allow_retries=False,
         )
-    save_diagnosis(database.engine(), found, embedder.embedder())
+    save_diagnosis(engine, found, embedder.embedder())
     yield MaterializeResult(
         metadata={
             "verdict": found.verdict.text,
             "label": found.label.value,
             "confidence": f"{found.confidence.word} ({found.confidence.points} of "
-            f"{found.confidence.of} points, uncalibrated)",
+            f"{found.confidence.of} points)",
+            **_route(written),
             "likely causes": MetadataValue.md(_causes(found)),
             "evidence": len(found.evidence),
             "articles": MetadataValue.md(_articles(found)),
@@ -110,6 +126,37 @@ def _baseline(
     except BadInput as error:
         context.log.warning(f"no baseline: {error}")
         return None
+
+
+def _route(written: Written) -> dict[str, MetadataValue]:
+    """Every route and score, and what the language model took."""
+    found, call = written.diagnosis, written.call
+    route, held = found.route, found.confidence
+    shown: dict[str, MetadataValue] = {
+        "route": MetadataValue.text(route.path),
+        "route reasons": MetadataValue.text("; ".join(route.reasons)),
+        "features": MetadataValue.json(dict(held.features)),
+        "scores": MetadataValue.json({c.code: c.score for c in found.likely_causes}),
+        "calibrated": MetadataValue.bool(held.calibrated),
+        "claims dropped": MetadataValue.int(found.dropped),
+    }
+    if held.probability is not None:
+        shown["probability"] = MetadataValue.float(held.probability)
+    if route.threshold is not None:
+        shown["fast path from"] = MetadataValue.float(route.threshold)
+    if route.missing is not None:
+        shown["without a language model"] = MetadataValue.text(route.missing)
+    if call is not None:
+        shown |= {
+            "model": MetadataValue.text(call.model),
+            "model form": MetadataValue.text(call.rung),
+            "model calls": MetadataValue.int(call.calls),
+            "model answer was kept": MetadataValue.bool(call.cached),
+            "input tokens": MetadataValue.int(call.input_tokens),
+            "output tokens": MetadataValue.int(call.output_tokens),
+            "cost": MetadataValue.float(call.cost),
+        }
+    return shown
 
 
 # Claims and titles can repeat a stranger's log, so they are escaped.

@@ -9,9 +9,11 @@ import typer
 
 from argus_pipeline import __version__
 from argus_pipeline.cli import (
+    ask,
     campaign,
     compare,
     demo,
+    diagnose,
     diagnosis,
     inspect,
     knowledge,
@@ -46,6 +48,8 @@ app.command(rich_help_panel="Work with recordings")(upload.upload)
 app.command(rich_help_panel="Read what came of them")(status.status)
 app.command(rich_help_panel="Work with recordings")(retry.retry)
 app.command(rich_help_panel="Read what came of them")(report.report)
+app.command(rich_help_panel="Read what came of them")(ask.ask)
+app.command(rich_help_panel="Read what came of them")(diagnose.diagnose)
 app.command(rich_help_panel="Read what came of them")(compare.compare)
 app.command(rich_help_panel="Read what came of them")(campaign.campaign)
 app.command(name="open", rich_help_panel="Read what came of them")(open_command.open_)

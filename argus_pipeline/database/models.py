@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -32,6 +33,7 @@ SEVERITIES: Final = ("fatal", "error", "warn", "info", "debug", "verbose", "none
 LABELS: Final = ("fast_path", "evidence_only", "llm")
 CLASSES: Final = ("new", "worse", "unchanged", "better", "gone", "too little data")
 VERDICTS: Final = ("continue", "hold", "not enough data")
+CALL_OUTCOMES: Final = ("answered", "busy", "timed out", "refused", "failed")
 
 # jsonb_to_tsvector and not array_to_string: a generated column takes immutable functions only.
 SEARCH_EXPRESSION: Final = (
@@ -40,6 +42,8 @@ SEARCH_EXPRESSION: Final = (
     " symptoms || causes || checks || remedies || titles, '[\"string\"]'::jsonb)"
 )
 JUDGEMENTS: Final = ("confirmed", "corrected")
+# Why the language model took no part in a diagnosis.
+MISSING_EXPRESSION: Final = "((content -> 'route'::text) ->> 'missing'::text)"
 
 
 class Base(DeclarativeBase):
@@ -182,6 +186,7 @@ class Diagnosis(Base):
         UniqueConstraint("batch"),
         Index(None, "top_codes", postgresql_using="gin"),
         Index(None, "updated_at"),
+        Index("ix_diagnoses_missing", text(MISSING_EXPRESSION)),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -374,3 +379,65 @@ class CampaignHealth(Base):
     sources: Mapped[list[dict[str, Any]]]
     changes: Mapped[list[dict[str, Any]]]
     rules: Mapped[list[dict[str, Any]]]
+
+
+class ModelCall(Base):
+    """One call of the language model: its place among the calls at once, and what it used.
+
+    `busy_until` is the moment until which it counts: the end of its lease while it runs, then the
+    moment at which it ended. Nobody has to clear up after a process that was killed.
+    """
+
+    __tablename__ = "llm_calls"
+    __table_args__ = (
+        CheckConstraint(_one_of("outcome", CALL_OUTCOMES), name="outcome"),
+        CheckConstraint(
+            "tokens >= 0 AND input_tokens >= 0 AND output_tokens >= 0 AND cost >= 0", name="amounts"
+        ),
+        Index(None, "busy_until"),
+        Index(None, "batch"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    purpose: Mapped[str]
+    batch: Mapped[str | None]
+    model: Mapped[str]
+    started_at: Mapped[datetime]
+    busy_until: Mapped[datetime]
+    tokens: Mapped[int]
+    """What counts against the budget: what was set aside, then what was used."""
+    input_tokens: Mapped[int | None]
+    output_tokens: Mapped[int | None]
+    cost: Mapped[float | None]
+    outcome: Mapped[str | None]
+
+
+class ModelPause(Base):
+    """An endpoint that nobody calls for a while: it asked for it, or it does not answer."""
+
+    __tablename__ = "llm_pauses"
+
+    endpoint: Mapped[str] = mapped_column(primary_key=True)
+    until: Mapped[datetime]
+    down: Mapped[bool]
+
+
+class ModelAnswer(Base):
+    """What the language model made of one question, or who is at it right now.
+
+    `key` is a hash of all that the answer depends on. Before `expires_at` is set, `owner` computes
+    it until `claimed_until`; whoever finds that moment passed takes over.
+    """
+
+    __tablename__ = "llm_answers"
+    __table_args__ = (
+        CheckConstraint("answer IS NULL OR failure IS NULL", name="one_end"),
+        Index(None, "expires_at"),
+    )
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    claimed_until: Mapped[datetime]
+    answer: Mapped[dict[str, Any] | None]
+    failure: Mapped[str | None]
+    expires_at: Mapped[datetime | None]

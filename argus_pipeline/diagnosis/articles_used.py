@@ -60,33 +60,46 @@ class Shelf:
 
     def use(self, match: ArticleMatch) -> ArticleUsed:
         """The article as the diagnosis keeps it; the same one each time."""
-        article = match.article
-        if article.article_id not in self._used:
-            self._used[article.article_id] = ArticleUsed(
-                id=f"K{len(self._used) + 1}",
-                article_id=article.article_id,
-                title=clean(article.title, _TITLE_CHARACTERS).rstrip("."),
-                code=article.code,
-                platform=article.platform,
-                firmware_min=article.firmware_min,
-                firmware_max=article.firmware_max,
-                step=str(match.step),
-                distance=None if match.distance is None else round(match.distance, 4),
-                other_platform=article.platform not in {None, self._platform},
-                caveat=None if match.caveat is None else clean(match.caveat, _TITLE_CHARACTERS),
-                symptoms=_lines(article.symptoms),
-                causes=_lines(article.causes),
-                checks=_lines(article.checks),
-                remedies=_lines(article.remedies),
-                source=clean(article.source, _TITLE_CHARACTERS),
-                language=article.language,
-            )
-        return self._used[article.article_id]
+        article_id = match.article.article_id
+        if article_id not in self._used:
+            number = len(self._used) + 1
+            self._used[article_id] = article_used(match, f"K{number}", self._platform)
+        return self._used[article_id]
 
     @property
     def used(self) -> tuple[ArticleUsed, ...]:
         """All articles in use, in the order of their ids."""
         return tuple(self._used.values())
+
+
+def article_used(match: ArticleMatch, id_: str, platform: str | None) -> ArticleUsed:
+    """A match as it is cited, cleaned and bounded.
+
+    Args:
+        match: what the retrieval found.
+        id_: by which it is cited.
+        platform: of the vehicle.
+    """
+    article = match.article
+    return ArticleUsed(
+        id=id_,
+        article_id=article.article_id,
+        title=clean(article.title, _TITLE_CHARACTERS).rstrip("."),
+        code=article.code,
+        platform=article.platform,
+        firmware_min=article.firmware_min,
+        firmware_max=article.firmware_max,
+        step=str(match.step),
+        distance=None if match.distance is None else round(match.distance, 4),
+        other_platform=article.platform not in {None, platform},
+        caveat=None if match.caveat is None else clean(match.caveat, _TITLE_CHARACTERS),
+        symptoms=_lines(article.symptoms),
+        causes=_lines(article.causes),
+        checks=_lines(article.checks),
+        remedies=_lines(article.remedies),
+        source=clean(article.source, _TITLE_CHARACTERS),
+        language=article.language,
+    )
 
 
 def _nearness(match: ArticleMatch) -> tuple[float, str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from argus_pipeline.batches.manifest import Manifest
 from argus_pipeline.diagnosis.articles_used import Shelf
 from argus_pipeline.diagnosis.evidence import Evidence, FeatureSummary, Kind
-from argus_pipeline.diagnosis.model import ArticleUsed, Cause, Claim
+from argus_pipeline.diagnosis.model import ArticleUsed, Cause, Claim, PastDiagnosis
 from argus_pipeline.diagnosis.ranking import (
     SEVERITY_ORDER,
     Fit,
@@ -50,7 +51,12 @@ class _Candidate:
     score: float
 
 
-def find_faults(manifest: Manifest, summary: FeatureSummary, shelf: Shelf) -> Faults:
+def find_faults(
+    manifest: Manifest,
+    summary: FeatureSummary,
+    shelf: Shelf,
+    past: Sequence[PastDiagnosis] = (),
+) -> Faults:
     """Order the causes by score and keep the first three."""
     update = manifest.firmware_from is not None
     faults = [piece for piece in summary.evidence if is_fault(piece)]
@@ -83,6 +89,7 @@ def find_faults(manifest: Manifest, summary: FeatureSummary, shelf: Shelf) -> Fa
             lines=_LINES_FURTHER if number else _LINES_FIRST,
             leads=not any(worse(p.severity, candidate.piece.severity) for p in unexplained),
             whole=whole,
+            past=past,
         )
         for number, candidate in enumerate(candidates[:MAX_CAUSES])
     )
@@ -99,6 +106,7 @@ def _cause(
     lines: int,
     leads: bool,
     whole: bool,
+    past: Sequence[PastDiagnosis],
 ) -> Cause:
     piece = candidate.piece
     articles = [shelf.use(match) for match in shelf.for_code(piece)[:_ARTICLES_PER_CAUSE]]
@@ -109,7 +117,7 @@ def _cause(
         severity=str(piece.severity),
         score=candidate.score,
         confidence=cause_confidence(
-            piece, candidate.fit, candidate.score, others, leads=leads, whole=whole
+            piece, candidate.fit, candidate.score, others, leads=leads, whole=whole, past=past
         ),
         articles=tuple(article.id for article in articles),
         step=first.step,

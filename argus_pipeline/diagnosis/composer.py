@@ -22,6 +22,7 @@ from argus_pipeline.diagnosis.model import (
     Diagnosis,
     Label,
     Outcome,
+    PastDiagnosis,
     RecordingState,
 )
 from argus_pipeline.diagnosis.ranking import (
@@ -51,6 +52,10 @@ class Case:
     damaged_omitted: int = 0
     material: Material = field(default_factory=Material)
 
+    def __deepcopy__(self, _: object) -> Case:
+        """Itself: nothing of it ever changes, and Haystack copies what each component gets."""
+        return self
+
     @property
     def faults(self) -> tuple[Evidence, ...]:
         """The evidence that calls for an explanation."""
@@ -67,16 +72,22 @@ class Case:
         return ". ".join(dict.fromkeys(p.quote for p in self.faults if p.quote))
 
 
-def compose(case: Case, matches: Sequence[ArticleMatch], notes: Sequence[str] = ()) -> Diagnosis:
+def compose(
+    case: Case,
+    matches: Sequence[ArticleMatch],
+    notes: Sequence[str] = (),
+    past: Sequence[PastDiagnosis] = (),
+) -> Diagnosis:
     """The evidence-only diagnosis of a case.
 
     Args:
         case: the batch.
         matches: the articles that the retrieval found.
         notes: what the retrieval could not do.
+        past: diagnoses of earlier batches that are like this one, D1 first.
     """
     shelf = Shelf(case.manifest, matches)
-    faults = find_faults(case.manifest, case.summary, shelf)
+    faults = find_faults(case.manifest, case.summary, shelf, past)
     outcome, verdict, confidence = _verdict(case, faults)
     first, *further = _steps(case, faults, shelf)
     manifest = case.manifest
@@ -106,7 +117,8 @@ def compose(case: Case, matches: Sequence[ArticleMatch], notes: Sequence[str] = 
             for p in case.summary.of_kind(Kind.CODE)
         ),
         summary=_summary(case, verdict),
-        notes=tuple(clean(note, _NOTE_CHARACTERS) for note in notes),
+        notes=tuple(clean(note, _NOTE_CHARACTERS) for note in dict.fromkeys(notes)),
+        past=tuple(past),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from argus_pipeline.diagnosis.text import token_estimate
+from argus_pipeline.language_model.tokens import token_estimate
 
 
 class Kind(StrEnum):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -30,7 +31,9 @@ class Outcome(StrEnum):
 class Label(StrEnum):
     """How a diagnosis came about, so that nobody takes one kind for another."""
 
+    FAST_PATH = "fast_path"
     EVIDENCE_ONLY = "evidence_only"
+    LLM = "llm"
 
 
 class Word(StrEnum):
@@ -43,7 +46,7 @@ class Word(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A sentence and the ids that it rests on: `E…` evidence, `K…` articles."""
+    """A sentence and the ids it rests on: `E…` evidence, `K…` articles, `D…` past diagnoses."""
 
     text: str
     citations: tuple[str, ...]
@@ -51,13 +54,53 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """A rule of thumb, never a probability: `points` of `of`, one for each reason that holds."""
+    """A rule of thumb: `points` of `of`, one for each reason that holds.
+
+    `probability` is what `diagnosis.confidence` makes of `features`; it means what it says only
+    where `calibrated`. None where there is no cause to be sure of.
+    """
 
     word: Word
     points: int
     of: int
     reasons: tuple[str, ...]
     calibrated: bool = False
+    probability: float | None = None
+    features: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which way a diagnosis was made, and why.
+
+    `path` is `fast_path` or `slow_path`; `threshold` the probability from which the fast path is
+    taken; `missing` says why the language model took no part where it should have.
+    """
+
+    path: str = "slow_path"
+    reasons: tuple[str, ...] = ()
+    probability: float | None = None
+    threshold: float | None = None
+    missing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PastDiagnosis:
+    """The diagnosis of an earlier batch, as it was when this one was made.
+
+    `confirmed` is what a person said of it, None where nobody did; `distance` the cosine distance
+    between the two batches' own words, None where it is not known.
+    """
+
+    id: str
+    batch: str
+    verdict: str
+    platform: str
+    firmware: str
+    codes: tuple[str, ...]
+    confirmed: bool | None = None
+    distance: float | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +204,13 @@ class Diagnosis:
     shortened: int = 0
     material: Material = field(default_factory=Material)
     """What the report lists of lifecycles and damage; empty in diagnoses of before."""
+    findings: tuple[Claim, ...] = ()
+    """What the evidence shows when it is read together: orders, coincidences, what speaks for and
+    against a cause."""
+    past: tuple[PastDiagnosis, ...] = ()
+    route: Route = field(default_factory=Route)
+    model: str | None = None
+    """The language model that wrote it, where the label is `llm`."""
 
     def to_json(self) -> bytes:
         """The diagnosis as UTF-8 JSON, the same bytes for the same diagnosis."""
@@ -168,6 +218,9 @@ class Diagnosis:
         for piece in content["evidence"]:
             # JSONB keeps no order: a diagnosis from the database gives the same bytes.
             piece["numbers"] = dict(sorted(piece["numbers"].items()))
+        for held in (content, *content["likely_causes"]):
+            features = held["confidence"]["features"]
+            held["confidence"]["features"] = dict(sorted(features.items()))
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=_plain)
         return text.encode("utf-8", "backslashreplace") + b"\n"
 
@@ -209,6 +262,9 @@ class Diagnosis:
                 if "material" in content
                 else Material(),
                 "top_codes": tuple((c, s, n) for c, s, n in content["top_codes"]),
+                "findings": _claims(content.get("findings", [])),
+                "past": tuple(_past(p) for p in content.get("past", [])),
+                "route": _route(content["route"]) if "route" in content else Route(),
             }
         )
 
@@ -231,6 +287,14 @@ def _confidence(content: dict[str, Any]) -> Confidence:
     return Confidence(
         **{**content, "word": Word(content["word"]), "reasons": tuple(content["reasons"])}
     )
+
+
+def _route(content: dict[str, Any]) -> Route:
+    return Route(**{**content, "reasons": tuple(content["reasons"])})
+
+
+def _past(content: dict[str, Any]) -> PastDiagnosis:
+    return PastDiagnosis(**{**content, "codes": tuple(content["codes"])})
 
 
 def _cause(content: dict[str, Any]) -> Cause:

@@ -36,8 +36,9 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
+from argus_pipeline.diagnosis.confidence import features, parameters, probability
 from argus_pipeline.diagnosis.evidence import Evidence, FeatureSummary, Kind
-from argus_pipeline.diagnosis.model import Confidence, Word
+from argus_pipeline.diagnosis.model import Confidence, PastDiagnosis, Word
 
 SEVERITY_ORDER: Final = ("fatal", "error", "warn", "none", "info", "debug", "verbose")
 _SEVERITY_POINTS: Final = {"fatal": 3.0, "error": 2.0, "warn": 1.0, "none": 1.0}
@@ -98,7 +99,14 @@ def fault_score(piece: Evidence, fit: Fit | None, *, update: bool, batch_seconds
 
 
 def cause_confidence(
-    piece: Evidence, fit: Fit, score: float, others: Sequence[float], *, leads: bool, whole: bool
+    piece: Evidence,
+    fit: Fit,
+    score: float,
+    others: Sequence[float],
+    *,
+    leads: bool,
+    whole: bool,
+    past: Sequence[PastDiagnosis] = (),
 ) -> Confidence:
     """How sure the evidence makes us of a cause.
 
@@ -109,6 +117,7 @@ def cause_confidence(
         others: the scores of the other faults.
         leads: no fault of worse severity stays unexplained.
         whole: every byte of the batch was decoded.
+        past: diagnoses of earlier batches that are like this one.
     """
     points, reasons = _FIT_POINTS[fit], []
     if fit in _FIT_REASON:
@@ -126,7 +135,26 @@ def cause_confidence(
     if whole:
         points += 1
         reasons.append("every byte of the batch was decoded (1 point)")
-    return Confidence(_word(points), points, _POINTS, tuple(reasons))
+    given = features(
+        fit=_FIT_SCORE[fit],
+        severe=piece.severity in {"fatal", "error"},
+        score=score,
+        others=others,
+        leads=leads,
+        whole=whole,
+        code=str(piece.code),
+        past=past,
+    )
+    fitted = parameters()
+    return Confidence(
+        _word(points),
+        points,
+        _POINTS,
+        tuple(reasons),
+        calibrated=fitted.calibrated,
+        probability=probability(given, fitted),
+        features=given,
+    )
 
 
 def absence_confidence(summary: FeatureSummary) -> Confidence:

@@ -25,7 +25,8 @@ from argus_pipeline.diagnosis.log_evidence import (
     severity_evidence,
 )
 from argus_pipeline.diagnosis.recording_evidence import damage_evidence, update_evidence
-from argus_pipeline.diagnosis.text import amount, token_estimate
+from argus_pipeline.diagnosis.text import amount
+from argus_pipeline.language_model.tokens import token_estimate
 from argus_pipeline.recordings.result import RecordingResult
 
 if TYPE_CHECKING:

@@ -50,15 +50,6 @@ def without_ideographs(text: str) -> str:
     return _IDEOGRAPH.sub(" ", text)
 
 
-def token_estimate(text: str) -> int:
-    """About how many tokens a language model reads: 4 ASCII characters make one, any other is one.
-
-    Deliberately on the high side for names and numbers, since it is used as an upper bound.
-    """
-    ascii_characters = sum(1 for c in text if c.isascii())
-    return -(-ascii_characters // 4) + len(text) - ascii_characters
-
-
 def amount(number: int, noun: str, plural: str | None = None) -> str:
     """A count with its noun: `1 message`, `12,345 messages`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -9,19 +9,26 @@ longer than 500 words.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from argus_pipeline.diagnosis.evidence import Evidence, Kind
-from argus_pipeline.diagnosis.model import ArticleUsed, Cause, Claim, Diagnosis, Outcome
+from argus_pipeline.diagnosis.model import (
+    ArticleUsed,
+    Cause,
+    Claim,
+    Diagnosis,
+    Outcome,
+    PastDiagnosis,
+)
 from argus_pipeline.diagnosis.ranking import no_confidence
 from argus_pipeline.diagnosis.text import without_ideographs, word_count
 
 MAX_WORDS: Final = 500
 MAX_CLAIM_WORDS: Final = 120
 _GROUPED: Final = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-_AROUND: Final = "\"'`()[]{}<>,.;:!?“”„’…%±~"
+_AROUND: Final = "\"'`()[]{}<>,.;:!?“”„’…%±~。，、；：！？（）【】《》「」"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +45,11 @@ class Problem:
 
 def check_citations(diagnosis: Diagnosis) -> list[Problem]:
     """Every claim of a diagnosis that does not hold, in reading order; empty when all do."""
-    entries = _entries(diagnosis)
+    entries = entries_of(diagnosis)
     found = [
         Problem(where, claim.text, what)
         for where, claim in claims(diagnosis)
-        for what in _faults_of(claim, entries)
+        for what in faults_of(claim, entries)
     ]
     for number, cause in enumerate(diagnosis.likely_causes):
         missing = [article for article in cause.articles if article not in entries]
@@ -62,7 +69,7 @@ def claims(diagnosis: Diagnosis) -> Iterable[tuple[str, Claim]]:
         for part in ("causes", "checks", "remedies"):
             for index, claim in enumerate(getattr(cause, part)):
                 yield f"{where}.{part}[{index}]", claim
-    for part in ("next_steps", "unknowns", "checked"):
+    for part in ("next_steps", "unknowns", "findings", "checked"):
         for index, claim in enumerate(getattr(diagnosis, part)):
             yield f"{part}[{index}]", claim
 
@@ -78,17 +85,19 @@ def validate(diagnosis: Diagnosis) -> Diagnosis:
     When the verdict itself does not hold, or the statement of the first cause, the diagnosis
     becomes "unknown": a wrong answer must not be dressed up by leaving out its reason.
     """
-    entries = _entries(diagnosis)
-    sound = _keep(diagnosis, lambda claim: not _faults_of(claim, entries))
+    entries = entries_of(diagnosis)
+    sound = _keep(diagnosis, lambda claim: not faults_of(claim, entries))
     dropped = sum(1 for _ in claims(diagnosis)) - sum(1 for _ in claims(sound))
     if dropped:
         sound = replace(sound, dropped=sound.dropped + dropped)
     return _shorten(_without_false_answer(diagnosis, sound, entries))
 
 
-def _entries(diagnosis: Diagnosis) -> dict[str, frozenset[str]]:
+def entries_of(diagnosis: Diagnosis) -> dict[str, frozenset[str]]:
+    """What may be cited, by id: the figures, codes and versions that each entry holds."""
     found = {piece.id: evidence_tokens(piece) for piece in diagnosis.evidence}
     found |= {article.id: article_tokens(article) for article in diagnosis.articles}
+    found |= {past.id: past_tokens(past) for past in diagnosis.past}
     return found
 
 
@@ -117,6 +126,12 @@ def article_tokens(article: ArticleUsed) -> frozenset[str]:
     return frozenset(number_tokens(" ".join(parts)))
 
 
+def past_tokens(past: PastDiagnosis) -> frozenset[str]:
+    """What a claim may take from a past diagnosis."""
+    parts = [past.verdict, past.batch, past.platform, past.firmware, past.note, *past.codes]
+    return frozenset(number_tokens(" ".join(parts)))
+
+
 def number_tokens(text: str) -> list[str]:
     """The tokens of a text that hold a digit, without what stands around and groups them."""
     tokens = (token.strip(_AROUND) for token in without_ideographs(text).split())
@@ -129,7 +144,8 @@ def _plain(token: str) -> str:
     return token.removesuffix(".0").lower()
 
 
-def _faults_of(claim: Claim, entries: dict[str, frozenset[str]]) -> list[str]:
+def faults_of(claim: Claim, entries: Mapping[str, frozenset[str]]) -> list[str]:
+    """Why a claim does not hold; empty when it does."""
     if not claim.citations:
         return ["cites nothing"]
     missing = [citation for citation in claim.citations if citation not in entries]
@@ -163,6 +179,7 @@ def _keep(diagnosis: Diagnosis, holds: Callable[[Claim], bool]) -> Diagnosis:
         diagnosis,
         likely_causes=tuple(causes),
         checked=only(diagnosis.checked),
+        findings=only(diagnosis.findings),
         next_steps=only(diagnosis.next_steps),
         unknowns=only(diagnosis.unknowns),
     )
@@ -176,10 +193,10 @@ def _without_false_answer(
     )
     scope = tuple(p.id for p in before.evidence if p.kind is Kind.SCOPE)[:1]
     dropped = sound.dropped
-    if first_lost or _faults_of(before.verdict, entries):
+    if first_lost or faults_of(before.verdict, entries):
         text = f"{Outcome.UNKNOWN}: the answer that was put together does not hold"
         confidence = no_confidence("the evidence does not bear the answer that was put together")
-        dropped += bool(_faults_of(before.verdict, entries))
+        dropped += bool(faults_of(before.verdict, entries))
         sound = replace(
             sound,
             outcome=Outcome.UNKNOWN,
@@ -187,7 +204,7 @@ def _without_false_answer(
             confidence=confidence,
             dropped=dropped,
         )
-    if _faults_of(before.first_step, entries):
+    if faults_of(before.first_step, entries):
         step = Claim("Look through the evidence below.", scope)
         sound = replace(sound, first_step=step, dropped=sound.dropped + 1)
     return sound
@@ -217,6 +234,7 @@ def _least_first(diagnosis: Diagnosis) -> Iterable[Claim]:
     for cause in diagnosis.likely_causes[:1]:
         for part in ("causes", "remedies", "checks"):
             yield from reversed(getattr(cause, part)[1:])
+    yield from reversed(diagnosis.findings)
     yield from reversed(diagnosis.next_steps)
     yield from reversed(diagnosis.unknowns)
     yield from reversed(diagnosis.checked)

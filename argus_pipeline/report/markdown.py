@@ -50,6 +50,7 @@ def render_markdown(diagnosis: Diagnosis, charts: Charts | None = None) -> str:
         *_causes(diagnosis.likely_causes),
         _section("What to do next", _numbered(diagnosis.next_steps)),
         _section("What is not known", _bullets(diagnosis.unknowns)),
+        _section("What the evidence shows together", _bullets(diagnosis.findings)),
         _section("What was checked", _bullets(diagnosis.checked)),
         _section("Charts", _charts(diagnosis.batch, charts or {})),
         _section("Lifecycles", _lifecycles(diagnosis.material)),

@@ -24,6 +24,14 @@ from argus_pipeline.diagnosis.model import (
 from argus_pipeline.diagnosis.text import amount, moment
 
 LABELS: Final = {
+    Label.FAST_PATH: (
+        "Fast path",
+        "a known code with an article that fits, and a clear lead; no language model took part",
+    ),
+    Label.LLM: (
+        "Language model",
+        "a language model wrote it from counts and articles; each statement was checked",
+    ),
     Label.EVIDENCE_ONLY: (
         "Evidence only",
         "fixed rules over counts and articles; no language model took part",

@@ -46,6 +46,7 @@ def examine(stack: Stack) -> list[Finding]:
         ("store", lambda: _check_store(settings)),
         ("dagster", check_dagster),
         ("embeddings", lambda: check_embeddings(settings)),
+        ("language model", lambda: check_language_model(settings)),
     )
     for name, check in checks:
         try:
@@ -192,3 +193,20 @@ def check_embeddings(settings: Settings) -> Iterator[Finding]:
         )
         return
     yield ok("embeddings", f"{embedder.name}, {vectors.shape[1]} dimensions, {where}")
+
+
+def check_language_model(settings: Settings) -> Iterator[Finding]:
+    """The language model, where one is configured; Argus works without it."""
+    from argus_pipeline.language_model.options import options_from
+    from argus_pipeline.language_model.probe import probe
+
+    options = options_from(settings)
+    if options is None:
+        yield ok("language model", "none is configured: reports are made by fixed rules")
+        return
+    trouble = probe(options)
+    if trouble is None:
+        yield ok("language model", f"{options.model} at {options.base_url}")
+    else:
+        hint = "Mend ARGUS_LLM_BASE_URL or ARGUS_LLM_API_KEY, or unset the first to do without"
+        yield fail("language model", f"{options.base_url}: {trouble}", hint)

@@ -17,6 +17,7 @@ from argus_pipeline.settings import Settings
 from argus_pipeline.storage.object_store import ObjectStore
 from resources.database import DatabaseResource
 from resources.embedder import EmbedderResource
+from resources.language_model import LanguageModelResource
 from resources.object_store import ObjectStoreResource
 
 DAY = "2026/11/23"
@@ -109,6 +110,7 @@ def pipeline(
         ),
         "database": DatabaseResource(url=database_url),
         "embedder": EmbedderResource(),
+        "language_model": LanguageModelResource(),
         "io_manager": S3PickleIOManager(
             s3_resource=s3,
             s3_bucket=store_settings.s3_bucket,

@@ -140,12 +140,15 @@ def test_a_batch_that_is_not_registered_has_no_row(engine: Engine, tmp_path: Pat
         save_diagnosis(engine, found, LocalEmbedder())
 
 
-def test_the_pipeline_is_retriever_composer_validator(engine: Engine) -> None:
+def test_the_routes_of_the_pipeline_are_explicit(engine: Engine) -> None:
     pipeline = build_pipeline(engine, LocalEmbedder())
 
-    assert list(pipeline.graph.nodes) == ["retriever", "composer", "validator"]
     edges = {(a, b) for a, b, _ in pipeline.graph.edges}
-    assert edges == {("retriever", "composer"), ("composer", "validator")}
+    experts = {"log_expert", "retrieval_expert", "diagnosis_expert"}
+    assert {b for a, b in edges if a == "supervisor"} == {*experts, "writer", "join"}
+    assert {a for a, b in edges if b == "writer"} >= experts
+    assert {a for a, b in edges if b == "join"} == {"supervisor", "writer"}
+    assert ("join", "validator") in edges
 
 
 def test_importing_the_diagnosis_does_not_import_haystack_and_building_it_keeps_telemetry_off() -> (

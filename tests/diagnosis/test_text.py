@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argus_pipeline.diagnosis.text import amount, clean, duration, token_estimate, word_count
+from argus_pipeline.diagnosis.text import amount, clean, duration, word_count
+from argus_pipeline.language_model.tokens import token_estimate
 
 HOSTILE = st.text(
     st.one_of(st.characters(), st.sampled_from("\x1b\u202e\u200b\u2066\r\n\t\0|`<>[]()\ud800")),

@@ -1,0 +1,1 @@
+"""The language model: any OpenAI-compatible endpoint, behind limits that hold on all machines."""
