@@ -239,13 +239,15 @@ class LanguageModel:
                     lease.not_taken("busy")
                     pause = busy.pause_s or _PAUSE_S * 2.0**attempt
                     reason = str(busy)
+                    # Before the place is given back: nobody shall take it and call at once.
+                    self._limits.pause(pause)
                 except TimedOut as late:
                     lease.given_up()
                     pause, reason = 0.0, str(late)
-                except FormRefused:
-                    lease.not_taken("refused")
+                except Unusable:
+                    # It answered something, and that has cost what it has cost.
                     raise
-                except ArgusError:
+                except (FormRefused, ArgusError):
                     lease.not_taken("refused")
                     raise
                 else:
@@ -260,8 +262,6 @@ class LanguageModel:
                     tally.input_tokens += read
                     tally.output_tokens += written
                     return reply
-            if pause:
-                self._limits.pause(pause)
             if pause > self.options.wait_s:
                 raise Away(
                     f"the language model asks for a pause of {pause:.0f} s: {reason}",

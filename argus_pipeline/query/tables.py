@@ -32,6 +32,9 @@ _POSTGRES: Final = {
     "campaign_health": "as fleet.campaign_health",
     "knowledge_articles": "an article of the knowledge base",
     "diagnosis_feedback": "what a person said of a diagnosis",
+    "llm_calls": "a call of the language model: what for, tokens, cost, how it ended",
+    "llm_pauses": "an endpoint that nobody calls for a while",
+    "llm_answers": "an answer of the language model that is kept, by the hash of its question",
 }
 _STATISTICS: Final = {
     "recordings": "a recording of a batch, with what was counted in it",

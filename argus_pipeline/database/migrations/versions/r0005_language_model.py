@@ -1,7 +1,7 @@
 """The language model: its calls, its pauses, and answers that are computed once.
 
 Revision ID: 0005
-Revises: 0003
+Revises: 0004
 """
 
 from __future__ import annotations
