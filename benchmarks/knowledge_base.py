@@ -4,7 +4,7 @@
 
 Articles of a synthetic knowledge base: each vector is a mixture of vectors of two sentences of the
 starter set and noise, so that neighbours are near and no two are the same. Filters (code, platform,
-firmware) of 1 to 10,000 matching rows are asked by 8 clients at once, each a process of its own.
+firmware) of 1 to 30,000 matching rows are asked by 8 clients at once, each a process of its own.
 Every answer is compared with the exact order inside its filter, computed by numpy over the same
 vectors, and no answer may have fewer rows than there are. Beside it, over the same table: an HNSW
 index asked first and filtered afterwards, as a pure vector search does, and pgvector-haystack,
@@ -45,7 +45,7 @@ from argus_pipeline.knowledge.vectors import Vectors, normalised
 from argus_pipeline.knowledge.versions import version_span
 from argus_pipeline.stack.postgres import PostgresServer
 
-SIZES = (1, 10, 100, 1_000, 5_000, 10_000)
+SIZES = (1, 10, 100, 1_000, 5_000, 10_000, 30_000)
 CLIENTS = 8
 QUESTIONS = 40
 TOP_K = 5

@@ -36,15 +36,16 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from argus_pipeline.database.models import KnowledgeArticle
 
-# Up to so many rows the exact order costs a few milliseconds; benchmarks/retrieval.py measures it.
-EXACT_ROWS: Final = 5000
+# Up to so many rows the exact order is no slower than a walk through the index that finds all five
+# nearest; benchmarks/knowledge_base.py measures both.
+EXACT_ROWS: Final = 10_000
 COUNT_UP_TO: Final = EXACT_ROWS + 1
 # The index holds half-precision numbers: a few more candidates, put in order by the whole numbers.
-_SPARE: Final = 4
-_MIN_CANDIDATES: Final = 20
+_SPARE: Final = 8
+_MIN_CANDIDATES: Final = 40
 _HNSW: Final = {
     "hnsw.iterative_scan": "strict_order",
-    "hnsw.ef_search": "100",
+    "hnsw.ef_search": "200",
     "hnsw.max_scan_tuples": "20000",
     # The planner takes an exact sort of any number of rows for cheaper than it is.
     "enable_sort": "off",
