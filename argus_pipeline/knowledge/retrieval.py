@@ -22,10 +22,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Engine,
+    Select,
     String,
     and_,
     case,
@@ -42,7 +45,7 @@ from argus_pipeline.database.records import storable
 from argus_pipeline.errors import ArgusError
 from argus_pipeline.knowledge.codes import normal_code
 from argus_pipeline.knowledge.embedding import Embedder
-from argus_pipeline.knowledge.filters import Vehicle, of_code
+from argus_pipeline.knowledge.filters import Vehicle, code_values
 from argus_pipeline.knowledge.keywords import containing, keywords
 from argus_pipeline.knowledge.matches import (
     MAX_CODES,
@@ -53,7 +56,7 @@ from argus_pipeline.knowledge.matches import (
     Retrieval,
     Step,
 )
-from argus_pipeline.knowledge.nearest import Filtered, Probe, counted, nearest
+from argus_pipeline.knowledge.nearest import COMPARABLE, Filtered, Probe, counted, nearest
 from argus_pipeline.knowledge.store import article_of
 from argus_pipeline.knowledge.versions import version_span
 
@@ -127,7 +130,7 @@ def _vector(embedder: Embedder, query: str, notes: list[str]) -> list[float] | N
 class _Place:
     """Where to look for a code: the step that has articles, and how many."""
 
-    code: str
+    place: int
     step: Step
     rows: int
 
@@ -143,14 +146,15 @@ class _Search:
 
     def by_codes(self, codes: Sequence[str]) -> tuple[list[ArticleMatch], list[ArticleMatch]]:
         """The articles of each code, in its order: for this platform, and for others only."""
-        places = self._first_steps([(code, self._vehicle.steps()) for code in codes])
+        values = {**self._vehicle.values(), **code_values(codes)}
+        everywhere = range(len(codes))
+        places = self._first_steps(everywhere, self._vehicle.steps(), values)
         elsewhere: list[_Place] = []
         if self._vehicle.platform is not None:
-            exact = {place.code for place in places if place.step is not Step.FAMILY}
-            elsewhere = self._first_steps(
-                [(code, (Step.OTHER_PLATFORM,)) for code in codes if code not in exact]
-            )
-        found = self._nearest([*places, *elsewhere])
+            exact = {place.place for place in places if place.step is not Step.FAMILY}
+            missing = [place for place in everywhere if place not in exact]
+            elsewhere = self._first_steps(missing, (Step.OTHER_PLATFORM,), values)
+        found = self._nearest([*places, *elsewhere], codes, values)
         here = [match for match in found if match.step is not Step.OTHER_PLATFORM]
         others = [match for match in found if match.step is Step.OTHER_PLATFORM]
         return _each_once(here), others
@@ -158,11 +162,14 @@ class _Search:
     def by_words(self, query: str, known: set[str], limit: float) -> list[ArticleMatch]:
         """The nearest articles for this platform or any, whatever their code, then by keyword."""
         where = and_(self._vehicle.here, KnowledgeArticle.article_id.not_in(sorted(known)))
+        values = self._vehicle.values()
         found: list[ArticleMatch] = []
         if self._probe.vector is not None:
-            comparable = and_(where, self._probe.comparable)
-            rows = self._opened.execute(select(counted(comparable))).scalar_one()
-            (near,) = nearest(self._opened, self._probe, [Filtered(comparable, rows)], self._top_k)
+            comparable = and_(where, COMPARABLE)
+            asked = {**values, **self._probe.values()}
+            rows = self._opened.execute(select(counted(comparable)), asked).scalar_one()
+            filtered = [Filtered(comparable, rows)]
+            (near,) = nearest(self._opened, self._probe, filtered, values, self._top_k)
             found = [
                 self._match(row, Step.FREE_TEXT, distance, None)
                 for row, distance in near
@@ -180,48 +187,37 @@ class _Search:
             containing_ = containing(words, where, left, all_of_them=strict)
             found += [
                 self._match(row, Step.KEYWORDS, None, None)
-                for row in self._opened.scalars(containing_)
+                for row in self._opened.scalars(containing_, values)
             ]
         return found
 
-    def _first_steps(self, tasks: Sequence[tuple[str, Sequence[Step]]]) -> list[_Place]:
+    def _first_steps(
+        self, places: Sequence[int], steps: tuple[Step, ...], values: dict[str, Any]
+    ) -> list[_Place]:
         """For each code the first of some steps that has an article; codes without are left out.
 
         One statement for all, which counts the articles of that step too.
         """
-        chosen = []
-        for number, (code, steps) in enumerate(tasks):
-            filters = [(step, self._filter(code, step)) for step in steps]
-            there = [(_any(where), step, where) for step, where in filters]
-            step_ = case(*((found, step.value) for found, step, _ in there), else_=None)
-            rows = case(*((found, counted(where)) for found, _, where in there), else_=0)
-            chosen.append(
-                select(
-                    literal(number).label("number"),
-                    cast(step_, String).label("step"),
-                    (rows if self._probe.vector is not None else literal(0)).label("rows"),
-                )
-            )
-        if not chosen:
+        if not places:
             return []
-        found = union_all(*chosen).subquery()
-        statement = select(found).where(found.c.step.is_not(None)).order_by(found.c.number)
-        return [
-            _Place(tasks[number][0], Step(step), rows)
-            for number, step, rows in self._opened.execute(statement)
-        ]
+        filters = tuple(
+            (place, tuple((step, self._vehicle.holds(step, place)) for step in steps))
+            for place in places
+        )
+        statement = _survey(filters, self._probe.vector is not None)
+        found = self._opened.execute(statement, values)
+        return [_Place(place, Step(step), rows) for place, step, rows in found]
 
-    def _nearest(self, places: Sequence[_Place]) -> list[ArticleMatch]:
-        filters = [Filtered(self._filter(place.code, place.step), place.rows) for place in places]
-        found = nearest(self._opened, self._probe, filters, self._top_k)
+    def _nearest(
+        self, places: Sequence[_Place], codes: Sequence[str], values: dict[str, Any]
+    ) -> list[ArticleMatch]:
+        filters = [Filtered(self._vehicle.holds(p.step, p.place), p.rows) for p in places]
+        found = nearest(self._opened, self._probe, filters, values, self._top_k)
         return [
-            self._match(row, place.step, distance, place.code)
+            self._match(row, place.step, distance, codes[place.place])
             for place, rows in zip(places, found, strict=True)
             for row, distance in rows
         ]
-
-    def _filter(self, code: str, step: Step) -> ColumnElement[bool]:
-        return and_(of_code(step, code), self._vehicle.holds(step))
 
     def _match(
         self, row: KnowledgeArticle, step: Step, distance: float | None, code: str | None
@@ -231,8 +227,32 @@ class _Search:
         return ArticleMatch(article_of(row), step, near, code, self._vehicle.caveat(row, code))
 
 
-def _any(where: ColumnElement[bool]) -> ColumnElement[bool]:
-    return select(literal(1)).select_from(KnowledgeArticle).where(where).exists()
+@lru_cache(maxsize=256)
+def _survey(
+    places: tuple[tuple[int, tuple[tuple[Step, ColumnElement[bool]], ...]], ...], counting: bool
+) -> Select[int, str, int]:
+    """For each place the first step that has an article, and how many it has, where it matters."""
+    chosen = []
+    for place, filters in places:
+        there = [
+            (select(literal(1)).select_from(KnowledgeArticle).where(where).exists(), step, where)
+            for step, where in filters
+        ]
+        step_ = case(*((found, step.value) for found, step, _ in there), else_=None)
+        rows = case(*((found, counted(where)) for found, _, where in there), else_=0)
+        chosen.append(
+            select(
+                literal(place).label("place"),
+                cast(step_, String).label("step"),
+                (rows if counting else literal(0)).label("rows"),
+            )
+        )
+    found = union_all(*chosen).subquery()
+    return (
+        select(found.c.place, found.c.step, found.c.rows)
+        .where(found.c.step.is_not(None))
+        .order_by(found.c.place)
+    )
 
 
 def _each_once(matches: Sequence[ArticleMatch]) -> list[ArticleMatch]:
