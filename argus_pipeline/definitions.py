@@ -28,6 +28,7 @@ from assets import (  # noqa: E402
 )
 from resources.database import DatabaseResource  # noqa: E402
 from resources.embedder import EmbedderResource  # noqa: E402
+from resources.executor import in_process_unless_asked  # noqa: E402
 from resources.language_model import LanguageModelResource  # noqa: E402
 from resources.object_store import ObjectStoreResource  # noqa: E402
 from sensors import alerts, model_back, recovery, upkeep, uploads  # noqa: E402
@@ -80,5 +81,5 @@ defs = dg.Definitions(
             s3_resource=s3, s3_bucket=bucket, s3_prefix=f"{prefix}/dagster".lstrip("/")
         ),
     },
-    executor=dg.multi_or_in_process_executor,
+    executor=in_process_unless_asked,
 )
