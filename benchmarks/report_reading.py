@@ -78,7 +78,8 @@ def readers(name: str, url: str, batches: int, pause: float, seed: int) -> list[
 
     def reader(place: int) -> None:
         random = np.random.default_rng(seed * 1000 + place)
-        plain = psycopg.connect(url, autocommit=True) if name == "psycopg" else None
+        bare = url.replace("postgresql+psycopg://", "postgresql://")
+        plain = psycopg.connect(bare, autocommit=True) if name == "psycopg" else None
 
         def read() -> object:
             batch = f"b{random.integers(1, batches + 1)}"

@@ -187,7 +187,8 @@ class PostgresServer:
             "unix_socket_permissions": "0700",
             # Each Dagster process holds several connections.
             "max_connections": "200",
-            "shared_buffers": "64MB",
+            # 100,000 articles with their vectors, and room for the rest; taken only as it is used.
+            "shared_buffers": "512MB",
             "timezone": "UTC",
             "log_timezone": "UTC",
         }
