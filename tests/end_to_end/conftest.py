@@ -22,14 +22,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs them all: a second stack would only slow down the first."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("stack"))
-
-
 class Stack:
     """A running stack. Uploads go through plain boto3; questions through `argus` itself."""
 

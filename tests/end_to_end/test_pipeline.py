@@ -16,7 +16,7 @@ from oracle.dlt import decode as decode_dlt
 from oracle.rec import decode as decode_rec
 from oracle.rec import specification
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("end_to_end")]
+pytestmark = pytest.mark.end_to_end
 
 
 def runs_of(instance, batch):
