@@ -38,7 +38,7 @@ from argus_pipeline.upload.options import read_batch_file
 
 BATCHES = 8
 # The batch with a known code whose second vehicle had the same before, and what its head shows.
-SHOWN, WIDTH, HEIGHT = "08", 1000, 1640
+SHOWN, WIDTH, HEIGHT = "08", 1000, 1900
 PICTURES = {Language.ENGLISH: "report.png", Language.CHINESE: "report-zh.png"}
 
 
@@ -84,8 +84,9 @@ def write_pages(engine: Engine, folder: Path, tables: Path, number: int, pages: 
     options = read_batch_file(folder)
     statistics, results = batch_of(folder, tables)
     files = (p for p in sorted(folder.iterdir()) if p.suffix in {".dlt", ".rec"})
+    day, hour = 20261120 + number // 4, 6 + 3 * (number % 4)
     manifest = Manifest(
-        batch=f"202611{20 + number // 4:02d}T{6 + 3 * (number % 4):02d}0000Z-{options.vehicle}-1f2e",
+        batch=f"{day}T{hour:02d}0000Z-{options.vehicle}-1f2e",
         vehicle=options.vehicle,
         platform=options.platform,
         firmware=options.firmware,

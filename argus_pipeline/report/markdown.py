@@ -61,7 +61,7 @@ def render_markdown(
         "evidence": _evidence(view),
         "articles": _articles(view, diagnosis.articles),
         "past": _past(view),
-        "made": "\n".join(f"- **{name}:** {escape(text)}" for name, text in view.made),
+        "made": "\n".join(_named(view, name, escape(text)) for name, text in view.made),
         "reading": "\n\n".join(escape(paragraph) for paragraph in view.explanation),
     }
     titled = (f"## {words(f'{name}.title')}\n\n{body}" for name, body in sections.items() if body)
@@ -80,7 +80,11 @@ def _head(view: View) -> str:
     }
     verdict = sentence(words.sentence(diagnosis.verdict.text))
     title = f"# {escape(verdict)} {_cited(diagnosis.verdict.citations)}"
-    return "\n".join([title, *(f"- **{words(key)}:** {text}" for key, text in lines.items())])
+    return "\n".join([title, *(_named(view, words(key), text) for key, text in lines.items())])
+
+
+def _named(view: View, name: str, text: str) -> str:
+    return f"- **{name}{view.words('colon').rstrip()}** {text}"
 
 
 def _claim(view: View, claim: Claim) -> str:
