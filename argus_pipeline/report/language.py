@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 CATALOGUE_FILE: Final = Path(__file__).with_name("language.yaml")
 MAX_SENTENCE: Final = 2000
-_PLACE: Final = re.compile(r"{(\w+)}")
 _ESCAPED_PLACE: Final = re.compile(r"\\{(\w+)\\}")
 
 
@@ -126,7 +125,8 @@ def _told(words: Words, text: str) -> str:
     for pattern, template in _sentences(words.language):
         if found := pattern.fullmatch(text):
             values = {name: words._value(name, value) for name, value in found.groupdict().items()}
-            return _PLACE.sub(lambda place, told=values: told[place[1]], template)
+            # Our own templates: nothing in braces but places.
+            return template.format(**values)
     return text
 
 
