@@ -61,6 +61,7 @@ class Settings:
     llm_model: str | None = None
     llm_urgent_model: str | None = None
     llm_api_key: str | None = field(default=None, repr=False)
+    report_language: str = "en"
 
     def require_database_url(self) -> str:
         """The database URL with SQLAlchemy's driver in it.
@@ -127,4 +128,5 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         llm_model=values.get("ARGUS_LLM_MODEL"),
         llm_urgent_model=values.get("ARGUS_LLM_URGENT_MODEL"),
         llm_api_key=values.get("ARGUS_LLM_API_KEY"),
+        report_language=values.get("ARGUS_REPORT_LANGUAGE", "en"),
     )

@@ -2,9 +2,11 @@
 
 from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, asset
 
+from argus_pipeline import settings
 from argus_pipeline.charts import charts_that_matter, read_drawings
 from argus_pipeline.diagnosis import load_diagnosis
 from argus_pipeline.report import render_markdown, write_report
+from argus_pipeline.report.language import language_from
 from argus_pipeline.statistics import read_statistics
 from assets.charts import charts
 from assets.common import OWNERS, RETRIES, batches
@@ -19,7 +21,7 @@ from resources.object_store import ObjectStoreResource
     group_name="batch",
     kinds={"markdown", "html"},
     owners=OWNERS,
-    code_version="3",
+    code_version="4",
     retry_policy=RETRIES,
 )
 def report(
@@ -30,11 +32,13 @@ def report(
     batch = context.partition_key
     found = load_diagnosis(database.engine(), batch)
     shown = charts_that_matter(read_statistics(store, batch))
-    written = write_report(store, found, read_drawings(store, batch, shown))
+    language = language_from(settings.load())
+    written = write_report(store, found, read_drawings(store, batch, shown), language)
     return MaterializeResult(
         metadata={
-            "report": MetadataValue.md(render_markdown(found)),
+            "report": MetadataValue.md(render_markdown(found, language=language)),
             "label": found.label.value,
+            "language": language.value,
             "files": MetadataValue.md("\n".join(f"- `{store.uri(key)}`" for key in written)),
         }
     )

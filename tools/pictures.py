@@ -23,7 +23,7 @@ from argus_pipeline.fleet.rules import default_rules
 from argus_pipeline.fleet.sums import sum_cells
 from argus_pipeline.recordings.local import find_inputs, parse_files
 from argus_pipeline.recordings.parsing import make_result
-from argus_pipeline.recordings.result import TableOutput
+from argus_pipeline.recordings.result import RecordingResult, TableOutput
 from argus_pipeline.recordings.specifications import specification_files
 from argus_pipeline.recordings.tables import PARQUET
 from argus_pipeline.report.campaign import compared, render_campaign
@@ -66,7 +66,7 @@ def main() -> None:
         write_fleet(fleet, seed=1)
         for prefix in sorted(set(OF_BATCH.values())):
             [folder] = fleet.glob(f"{prefix}-*")
-            statistics = statistics_of(folder, Path(scratch) / "tables" / prefix)
+            statistics, _ = batch_of(folder, Path(scratch) / "tables" / prefix)
             options = read_batch_file(folder)
             context = ChartContext(
                 f"20261120T060000Z-{options.vehicle}-1f2e",
@@ -94,7 +94,7 @@ def draw_fleet(out: Path) -> None:
     (out / "campaign.html").write_text(render_campaign(row, own, cells), "utf-8")
 
 
-def statistics_of(folder: Path, tables: Path) -> BatchStatistics:
+def batch_of(folder: Path, tables: Path) -> tuple[BatchStatistics, list[RecordingResult]]:
     """Parse a batch and compute its statistics."""
     inputs = find_inputs([folder])
     specifications = specification_files(inputs.specifications, inputs.catalogues)
@@ -113,9 +113,10 @@ def statistics_of(folder: Path, tables: Path) -> BatchStatistics:
     ]
     sources = recording_tables(results, lambda table: table.parquet_key)
     options = read_batch_file(folder)
-    return compute_statistics(
+    statistics = compute_statistics(
         sources, results, firmware=options.firmware, firmware_from=options.firmware_from
     )
+    return statistics, results
 
 
 def write(path: Path, chart: RenderedChart) -> None:

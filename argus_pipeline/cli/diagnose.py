@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from argus_pipeline.batches.manifest import Manifest
     from argus_pipeline.diagnosis import Written
     from argus_pipeline.knowledge.embedding import Embedder
+    from argus_pipeline.report.language import Language
     from argus_pipeline.storage.object_store import ObjectStore
 
 
@@ -43,10 +44,12 @@ def diagnose(
     from argus_pipeline.language_model.model import model_from
     from argus_pipeline.recordings.finished import read_results
     from argus_pipeline.report import render_markdown
+    from argus_pipeline.report.language import language_from
     from argus_pipeline.statistics import read_statistics
     from argus_pipeline.storage.object_store import ObjectStore
 
     configured = settings.load()
+    language = language_from(configured)
     store = ObjectStore(configured)
     key = locate_manifest(store, batch)
     manifest = parse_manifest(store.get(key), key=key, batch=batch)
@@ -68,13 +71,13 @@ def diagnose(
             on_text=live.feed if stream else None,
         )
         if save:
-            _save(store, engine, embedder, written)
+            _save(store, engine, embedder, written, language)
     finally:
         engine.dispose()
     if as_json:
         typer.echo(written.diagnosis.to_json(), nl=False)
     else:
-        typer.echo(render_markdown(written.diagnosis), nl=False)
+        typer.echo(render_markdown(written.diagnosis, language=language), nl=False)
     for line in _route(written):
         typer.echo(line, err=True)
 
@@ -90,7 +93,9 @@ def _baseline(store: ObjectStore, manifest: Manifest) -> pl.DataFrame | None:
         return None
 
 
-def _save(store: ObjectStore, engine: Engine, embedder: Embedder, written: Written) -> None:
+def _save(
+    store: ObjectStore, engine: Engine, embedder: Embedder, written: Written, language: Language
+) -> None:
     from argus_pipeline.charts import charts_that_matter, read_drawings
     from argus_pipeline.diagnosis import save_diagnosis
     from argus_pipeline.report import write_report
@@ -99,7 +104,7 @@ def _save(store: ObjectStore, engine: Engine, embedder: Embedder, written: Writt
     found = written.diagnosis
     save_diagnosis(engine, found, embedder)
     shown = charts_that_matter(read_statistics(store, found.batch))
-    write_report(store, found, read_drawings(store, found.batch, shown))
+    write_report(store, found, read_drawings(store, found.batch, shown), language)
 
 
 def _route(written: Written) -> list[str]:

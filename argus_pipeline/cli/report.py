@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from argus_pipeline.report.language import Language
     from argus_pipeline.report.reading import ReportLine
     from argus_pipeline.storage.object_store import ObjectStore
 
@@ -37,6 +38,13 @@ def report(
     open_: Annotated[
         bool, typer.Option("--open", help="Open the HTML page in the web browser.")
     ] = False,
+    lang: Annotated[
+        str | None,
+        typer.Option(
+            "--lang",
+            help="Language of the fixed texts, en or zh; without it, the one it was written in.",
+        ),
+    ] = None,
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, max=1000, help="How many reports to list.")
     ] = 20,
@@ -48,23 +56,33 @@ def report(
     Example: argus report 20261123T101500Z-LFV3A23C0K3000001-7f3a --format html --out report.html
     """
     from argus_pipeline import settings
+    from argus_pipeline.report.language import language_of
     from argus_pipeline.storage.object_store import ObjectStore
 
+    language = language_of(lang, where="--lang") if lang else None
     store = ObjectStore(settings.load())
     if batch is None:
         if out is not None or open_:
             raise typer.BadParameter("name a batch to write or open its report", param_hint="BATCH")
         _list(store, limit, as_json=form is Form.JSON)
     elif open_:
-        _open(store, batch, out)
+        _open(store, batch, out, language)
     else:
-        _show(store, batch, form, out)
+        _show(store, batch, form, out, language)
 
 
-def _show(store: ObjectStore, batch: str, form: Form, out: Path | None) -> None:
-    from argus_pipeline.report.reading import read_report
+def _content(store: ObjectStore, batch: str, form: Form, language: Language | None) -> bytes:
+    from argus_pipeline.report.reading import read_report, report_in
 
-    content = read_report(store, batch, form.value)
+    if language is None:
+        return read_report(store, batch, form.value)
+    return report_in(store, batch, form.value, language)
+
+
+def _show(
+    store: ObjectStore, batch: str, form: Form, out: Path | None, language: Language | None
+) -> None:
+    content = _content(store, batch, form, language)
     if out is not None:
         _write(out, content)
     elif form is Form.MARKDOWN and sys.stdout.isatty():
@@ -76,13 +94,12 @@ def _show(store: ObjectStore, batch: str, form: Form, out: Path | None) -> None:
         typer.echo(content, nl=False)
 
 
-def _open(store: ObjectStore, batch: str, out: Path | None) -> None:
+def _open(store: ObjectStore, batch: str, out: Path | None, language: Language | None) -> None:
     import tempfile
 
     from argus_pipeline.cli.browser import show
-    from argus_pipeline.report.reading import read_report
 
-    content = read_report(store, batch, Form.HTML.value)
+    content = _content(store, batch, Form.HTML, language)
     if out is None:
         # Kept, since the browser reads it after this command has ended.
         out = Path(tempfile.mkdtemp(prefix="argus-report-")) / f"{batch}.html"

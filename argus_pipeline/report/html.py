@@ -16,29 +16,39 @@ from markupsafe import Markup
 
 from argus_pipeline.diagnosis.model import Diagnosis
 from argus_pipeline.diagnosis.text import clean
-from argus_pipeline.report import view
-from argus_pipeline.report.view import Charts
+from argus_pipeline.report.language import Language
+from argus_pipeline.report.material_view import MaterialView
+from argus_pipeline.report.view import Charts, image_type, view_of
 
 MAX_CHARACTERS: Final = 2000
 _TEMPLATE: Final = "report.html.j2"
 
 
-def render_html(diagnosis: Diagnosis, charts: Charts | None = None) -> str:
+def render_html(
+    diagnosis: Diagnosis, charts: Charts | None = None, language: Language = Language.ENGLISH
+) -> str:
     """The report as one self-contained page.
 
     Args:
         diagnosis: what to report.
         charts: images of charts, SVG or PNG, by name; shown in this order.
+        language: of the fixed texts.
 
     Raises:
         ValueError: an image is neither SVG nor PNG.
     """
+    view = view_of(diagnosis, language)
     images = [
         {"title": view.chart_title(name), "source": image_of(name, image)}
         for name, image in (charts or {}).items()
     ]
     return render_page(
-        _TEMPLATE, diagnosis=diagnosis, head=view.headline(diagnosis), charts=images, view=view
+        _TEMPLATE,
+        diagnosis=diagnosis,
+        charts=images,
+        view=view,
+        lists=MaterialView(diagnosis.material, view.words),
+        words=view.words,
     )
 
 
@@ -55,7 +65,7 @@ def image_of(name: str, image: bytes) -> Markup:
     """
     encoded = base64.b64encode(image).decode("ascii")
     # Base64 and a media type of our own: there is nothing in it to escape.
-    return Markup(f"data:{view.image_type(name, image)};base64,{encoded}")
+    return Markup(f"data:{image_type(name, image)};base64,{encoded}")
 
 
 @cache

@@ -10,12 +10,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from argus_pipeline.diagnosis.evidence import Evidence
-from argus_pipeline.diagnosis.material import Material
-from argus_pipeline.diagnosis.model import ArticleUsed, Cause, Claim, Diagnosis
+from argus_pipeline.diagnosis.model import ArticleUsed, Claim, Diagnosis
 from argus_pipeline.diagnosis.text import clean
-from argus_pipeline.report import view
-from argus_pipeline.report.view import Charts
+from argus_pipeline.report.language import Language
+from argus_pipeline.report.material_view import MaterialView
+from argus_pipeline.report.view import TO_PREFIX, Charts, View, image_type, sentence, view_of
 from argus_pipeline.storage import keys
 
 MAX_CHARACTERS: Final = 2000
@@ -38,130 +37,158 @@ def escape_quote(text: str) -> str:
     return escape(_ADDRESS.sub(lambda found: f"[{found[0]}]", text))
 
 
-def render_markdown(diagnosis: Diagnosis, charts: Charts | None = None) -> str:
+def render_markdown(
+    diagnosis: Diagnosis, charts: Charts | None = None, language: Language = Language.ENGLISH
+) -> str:
     """The report as Markdown. Charts are linked to, as they lie in the bucket.
 
     Args:
         diagnosis: what to report.
         charts: the charts of the batch, by name.
+        language: of the fixed texts.
     """
-    blocks = [
-        _head(diagnosis),
-        *_causes(diagnosis.likely_causes),
-        _section("What to do next", _numbered(diagnosis.next_steps)),
-        _section("What is not known", _bullets(diagnosis.unknowns)),
-        _section("What the evidence shows together", _bullets(diagnosis.findings)),
-        _section("What was checked", _bullets(diagnosis.checked)),
-        _section("Charts", _charts(diagnosis.batch, charts or {})),
-        _section("Lifecycles", _lifecycles(diagnosis.material)),
-        _section("What could not be read", _unread(diagnosis)),
-        _section("Evidence", _evidence(diagnosis.evidence)),
-        _section("Articles", _articles(diagnosis.articles)),
-        _section("How to read this report", _explanation(diagnosis)),
-    ]
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    view = view_of(diagnosis, language)
+    words = view.words
+    sections = {
+        "next": _numbered(view, diagnosis.next_steps),
+        "unknowns": _bullets(view, diagnosis.unknowns),
+        "update": _update(view),
+        "findings": _bullets(view, diagnosis.findings),
+        "checked": _bullets(view, diagnosis.checked),
+        "charts": _charts(view, charts or {}),
+        "lifecycles": _lifecycles(view),
+        "unread": _unread(view),
+        "evidence": _evidence(view),
+        "articles": _articles(view, diagnosis.articles),
+        "past": _past(view),
+        "made": "\n".join(_named(view, name, escape(text)) for name, text in view.made),
+        "reading": "\n\n".join(escape(paragraph) for paragraph in view.explanation),
+    }
+    titled = (f"## {words(f'{name}.title')}\n\n{body}" for name, body in sections.items() if body)
+    return "\n\n".join([_head(view), *_causes(view), *titled]) + "\n"
 
 
-def _head(diagnosis: Diagnosis) -> str:
-    head = view.headline(diagnosis)
-    return "\n".join(
-        [
-            f"# {escape(head.verdict)} {_cited(head.citations)}",
-            f"- **Confidence:** {escape(head.confidence)}",
-            f"- **Made by:** {escape(head.made_by)}: {escape(head.made_how)}"
-            f" ({escape(diagnosis.label.value)})",
-            f"- **Vehicle:** {escape(head.vehicle)}",
-            f"- **Do first:** {_claim(head.do_first)}",
-            f"- **Batch:** {escape(diagnosis.batch)}",
-        ]
-    )
+def _head(view: View) -> str:
+    words, diagnosis = view.words, view.diagnosis
+    label = f"{escape(view.made_by)} ({escape(diagnosis.label.value)})"
+    lines = {
+        "head.confidence": escape(view.confidence),
+        "head.made_by": f"{label}{words('colon')}{escape(view.made_how)}",
+        "head.vehicle": escape(view.vehicle),
+        "head.first": _claim(view, diagnosis.first_step),
+        "head.batch": escape(diagnosis.batch),
+    }
+    verdict = sentence(words.sentence(diagnosis.verdict.text))
+    title = f"# {escape(verdict)} {_cited(diagnosis.verdict.citations)}"
+    return "\n".join([title, *(_named(view, words(key), text) for key, text in lines.items())])
 
 
-def _section(title: str, body: str) -> str:
-    return f"## {title}\n\n{body}" if body else ""
+def _named(view: View, name: str, text: str) -> str:
+    return f"- **{name}{view.words('colon').rstrip()}** {text}"
 
 
-def _claim(claim: Claim) -> str:
-    return f"{escape(view.sentence(claim.text))} {_cited(claim.citations)}"
+def _claim(view: View, claim: Claim) -> str:
+    return f"{escape(view.text(claim))} {_cited(claim.citations)}"
 
 
 def _cited(citations: tuple[str, ...]) -> str:
     return f"({escape(', '.join(citations))})"
 
 
-def _bullets(claims: Sequence[Claim]) -> str:
-    return "\n".join(f"- {_claim(claim)}" for claim in claims)
+def _bullets(view: View, claims: Sequence[Claim]) -> str:
+    return "\n".join(f"- {_claim(view, claim)}" for claim in claims)
 
 
-def _numbered(claims: Sequence[Claim]) -> str:
-    return "\n".join(f"{number}. {_claim(claim)}" for number, claim in enumerate(claims, start=1))
+def _numbered(view: View, claims: Sequence[Claim]) -> str:
+    return "\n".join(f"{n}. {_claim(view, claim)}" for n, claim in enumerate(claims, start=1))
 
 
-def _causes(causes: Sequence[Cause]) -> Iterable[str]:
+def _causes(view: View) -> Iterable[str]:
+    words, causes = view.words, view.diagnosis.likely_causes
     if causes:
-        yield "## Likely causes"
+        yield f"## {words('causes.title')}"
     for number, cause in enumerate(causes, start=1):
-        yield f"### {number}. {escape(cause.code)}, confidence {cause.confidence.word.value}"
-        yield _claim(cause.claim)
-        for title, claims in (
-            ("Why it happens", cause.causes),
-            ("Check", cause.checks),
-            ("Remedy", cause.remedies),
+        word = view.word(cause.confidence)
+        yield f"### {number}. {words('causes.heading', code=escape(cause.code), word=word)}"
+        yield _claim(view, cause.claim)
+        for key, claims in (
+            ("causes.causes", cause.causes),
+            ("causes.checks", cause.checks),
+            ("causes.remedies", cause.remedies),
         ):
             if claims:
-                yield f"**{title}**\n\n{_bullets(claims)}"
+                yield f"**{words(key)}**\n\n{_bullets(view, claims)}"
 
 
-def _charts(batch: str, charts: Charts) -> str:
+def _update(view: View) -> str:
+    if view.diagnosis.firmware_from is None:
+        told = escape(view.words("update.none"))
+    else:
+        told = _table(
+            view,
+            "update",
+            ("code", "severity", "messages", "first", "evidence"),
+            (
+                [escape(row.code), row.severity, row.messages, escape(row.first), row.evidence]
+                for row in view.update_rows
+            ),
+        )
+    return "\n\n".join(filter(None, [told, _bullets(view, view.update_claims)]))
+
+
+def _charts(view: View, charts: Charts) -> str:
     lines = []
     for name, image in charts.items():
-        suffix = "png" if view.image_type(name, image) == "image/png" else "svg"
-        # The report lies in reports/<batch>/, two levels below the prefix.
-        target = "../../" + keys.chart(batch, name, suffix)
+        suffix = "png" if image_type(name, image) == "image/png" else "svg"
+        target = TO_PREFIX + keys.chart(view.diagnosis.batch, name, suffix)
         lines.append(f"![{escape(view.chart_title(name))}]({target})")
     return "\n\n".join(lines)
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def _table(view: View, section: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table with the heads `<section>.<column>`; empty where it has no rows."""
+    header = [view.words(f"{section}.{column}") if column else "" for column in columns]
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) if len(lines) > 2 else ""
 
 
-def _lifecycles(material: Material) -> str:
-    if not material.ecus:
+def _lifecycles(view: View) -> str:
+    told = MaterialView(view.diagnosis.material, view.words)
+    if not told.material.ecus:
         return ""
     table = _table(
-        ["ECU", "Boots", "Resumes", "Software", "From", "To", "Messages", "Lost"],
+        view,
+        "lifecycles",
+        ("ecu", "boots", "resumes", "software", "from", "to", "messages", "lost"),
         (
             [
                 escape(ecu.ecu),
                 f"{ecu.boots:,}",
-                escape(view.resumes(ecu)),
-                escape(view.software(ecu)),
-                view.heard(ecu.first),
-                view.heard(ecu.last),
+                escape(told.resumes(ecu)),
+                escape(told.software(ecu)),
+                told.heard(ecu.first),
+                told.heard(ecu.last),
                 f"{ecu.messages:,}",
                 f"{ecu.lost_messages:,}",
             ]
-            for ecu in material.ecus
+            for ecu in told.material.ecus
         ),
     )
-    blocks = [escape(view.LIFECYCLES), table, escape(view.more_lifecycles(material))]
+    blocks = [escape(view.words("lifecycles.about")), table, escape(told.more_lifecycles)]
     return "\n\n".join(block for block in blocks if block)
 
 
-def _unread(diagnosis: Diagnosis) -> str:
-    material = diagnosis.material
-    sentences = (escape(sentence) for sentence in view.unread(material))
-    blocks = [*sentences, _damaged(diagnosis), _stretches(material)]
-    return "\n\n".join(block for block in blocks if block)
+def _unread(view: View) -> str:
+    told = MaterialView(view.diagnosis.material, view.words)
+    sentences = (escape(one) for one in told.unread)
+    return "\n\n".join(filter(None, [*sentences, _damaged(view, told), _stretches(view, told)]))
 
 
-def _stretches(material: Material) -> str:
-    if not material.stretches:
-        return ""
+def _stretches(view: View, told: MaterialView) -> str:
     table = _table(
-        ["Recording", "Byte offset", "Bytes", "Why they were not decoded"],
+        view,
+        "unread",
+        ("recording", "offset", "bytes", "why"),
         (
             [
                 escape(stretch.recording),
@@ -169,70 +196,96 @@ def _stretches(material: Material) -> str:
                 f"{stretch.length:,}",
                 escape(stretch.reason),
             ]
-            for stretch in material.stretches
+            for stretch in told.material.stretches
         ),
     )
-    if material.stretches_omitted:
-        table += f"\n\nAnd {material.stretches_omitted:,} more stretches."
+    omitted = told.material.stretches_omitted
+    if table and omitted:
+        table += f"\n\n{view.words('unread.more_stretches', number=f'{omitted:,}')}"
     return table
 
 
-def _damaged(diagnosis: Diagnosis) -> str:
-    if not diagnosis.damaged:
-        return ""
+def _damaged(view: View, told: MaterialView) -> str:
     table = _table(
-        ["Recording", "State", "Saved", "Reason", "Evidence"],
+        view,
+        "unread",
+        ("recording", "state", "saved", "reason", "evidence"),
         (
             [
                 escape(recording.recording),
-                escape(view.state(recording)),
-                escape(view.saved(recording)),
+                escape(told.state(recording)),
+                escape(told.saved(recording)),
                 escape(recording.reason),
                 recording.evidence or "",
             ]
-            for recording in diagnosis.damaged
+            for recording in view.diagnosis.damaged
         ),
     )
-    if diagnosis.damaged_omitted:
-        table += f"\n\nAnd {diagnosis.damaged_omitted:,} more."
+    omitted = view.diagnosis.damaged_omitted
+    if table and omitted:
+        table += f"\n\n{view.words('unread.more', number=f'{omitted:,}')}"
     return table
 
 
-def _evidence(pieces: Sequence[Evidence]) -> str:
-    return _table(
-        ["", "What was seen", "Where", "When"],
+def _evidence(view: View) -> str:
+    table = _table(
+        view,
+        "evidence",
+        ("", "seen", "where", "when"),
         (
             [
                 piece.id,
-                escape(piece.statement) + _quote(piece.quote),
-                "; ".join(escape(view.place(reference)) for reference in piece.references),
+                escape(piece.statement) + _quote(view, piece.quote),
+                "; ".join(
+                    _linked(view.place(reference), view.link(piece, reference))
+                    for reference in piece.references
+                ),
                 escape(view.when(piece)),
             ]
-            for piece in pieces
+            for piece in view.diagnosis.evidence
         ),
     )
+    return f"{escape(view.words('evidence.about'))}\n\n{table}"
 
 
-def _quote(quote: str | None) -> str:
-    return "" if quote is None else f" Log text: “{escape_quote(quote)}”"
+def _linked(text: str, target: str | None) -> str:
+    # A target holds safe names only, percent-encoded: nothing in it can end the link.
+    return escape(text) if target is None else f"[{escape(text)}]({target})"
 
 
-def _articles(articles: Sequence[ArticleUsed]) -> str:
+def _quote(view: View, quote: str | None) -> str:
+    if quote is None:
+        return ""
+    title = sentence(view.words("evidence.quote"))
+    return f" {title}{view.words('colon')}“{escape_quote(quote)}”"
+
+
+def _articles(view: View, articles: Sequence[ArticleUsed]) -> str:
+    note = f"**{view.words('articles.note')}{view.words('colon').rstrip()}**"
     return "\n".join(
-        f"- **{article.id}** {escape(article.title)} ({escape(article.code)}), for"
-        f" {escape(view.validity(article))}; found by {escape(article.step)}; source:"
-        f" {escape(article.source)}; id {escape(article.article_id)}"
-        + (f". **Note:** {escape(article.caveat)}" if article.caveat else "")
+        f"- **{article.id}** {escape(article.title)} ({escape(article.code)})"
+        f"{view.words('colon')}{escape(view.about(article))}"
+        + (f". {note} {escape(article.caveat)}" if article.caveat else "")
         for article in articles
     )
 
 
-def _explanation(diagnosis: Diagnosis) -> str:
-    reasons = "; ".join(diagnosis.confidence.reasons) or "no point was given"
-    paragraphs = [
-        *view.EXPLANATION,
-        f"The confidence of this verdict, {view.confidence(diagnosis.confidence)}: {reasons}.",
-        view.left_out(diagnosis),
-        *(f"Retrieval: {note}." for note in diagnosis.notes),
-    ]
-    return "\n\n".join(escape(paragraph) for paragraph in paragraphs if paragraph)
+def _past(view: View) -> str:
+    table = _table(
+        view,
+        "past",
+        ("", "verdict", "standing", "codes", "vehicle", "batch", "note"),
+        (
+            [
+                past.id,
+                escape(view.words.sentence(past.verdict)),
+                view.standing(past),
+                escape(", ".join(past.codes)),
+                escape(f"{past.platform} {past.firmware}"),
+                _linked(past.batch, view.past_link(past)),
+                escape(past.note),
+            ]
+            for past in view.diagnosis.past
+        ),
+    )
+    return f"{escape(view.words('past.about'))}\n\n{table}" if table else ""

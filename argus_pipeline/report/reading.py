@@ -15,6 +15,7 @@ from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectMissing
 
 if TYPE_CHECKING:
+    from argus_pipeline.report.language import Language
     from argus_pipeline.storage.object_store import ObjectStore
 
 MAX_NEAREST: Final = 5
@@ -54,6 +55,31 @@ def read_report(store: ObjectStore, batch: str, suffix: str) -> bytes:
     else:
         hint = "`argus report` lists the reports, `argus status` says how far a batch is"
     raise BadInput("there is no report of this batch", where=batch, hint=hint)
+
+
+def report_in(store: ObjectStore, batch: str, form: str, language: Language) -> bytes:
+    """One form of a batch's report, in another language than it was written in.
+
+    It is made anew from the report's JSON and the charts in the bucket.
+
+    Raises:
+        BadInput: there is no report of this batch; or its JSON is of another version of Argus.
+    """
+    # Polars and Jinja are of no use to those who only list reports.
+    from argus_pipeline.charts import charts_that_matter, read_drawings
+    from argus_pipeline.report.writing import render
+    from argus_pipeline.statistics import read_statistics
+
+    content = read_report(store, batch, "json")
+    if form == "json":
+        return content
+    try:
+        found = Diagnosis.from_json(content)
+    except ValueError as error:
+        hint = "Run `argus retry` for this batch, which writes its report anew"
+        raise BadInput(str(error), where=keys.report(batch, "json"), hint=hint) from error
+    shown = charts_that_matter(read_statistics(store, batch))
+    return render(form, found, read_drawings(store, batch, shown), language).encode()
 
 
 def reported_batches(store: ObjectStore) -> list[str]:

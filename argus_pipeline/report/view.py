@@ -1,17 +1,17 @@
 """What a report says, in the order in which it says it; the same for Markdown and HTML.
 
-Everything here is plain text. Who renders it escapes it.
+Everything here is plain text in the language of the report. Who renders it escapes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
+from urllib.parse import quote
 
-from argus_pipeline.diagnosis.evidence import Evidence, Reference
-from argus_pipeline.diagnosis.material import EcuLifecycles, Material
+from argus_pipeline.batches.names import is_safe_name
+from argus_pipeline.diagnosis.evidence import Evidence, Kind, Reference
 from argus_pipeline.diagnosis.model import (
     ArticleUsed,
     Claim,
@@ -19,223 +19,280 @@ from argus_pipeline.diagnosis.model import (
     Diagnosis,
     Label,
     Outcome,
-    RecordingState,
+    PastDiagnosis,
 )
-from argus_pipeline.diagnosis.text import amount, moment
+from argus_pipeline.diagnosis.text import duration, moment
+from argus_pipeline.report.language import Language, Words
+from argus_pipeline.storage import keys
 
-LABELS: Final = {
-    Label.FAST_PATH: (
-        "Fast path",
-        "a known code with an article that fits, and a clear lead; no language model took part",
-    ),
-    Label.LLM: (
-        "Language model",
-        "a language model wrote it from counts and articles; each statement was checked",
-    ),
-    Label.EVIDENCE_ONLY: (
-        "Evidence only",
-        "fixed rules over counts and articles; no language model took part",
-    ),
-}
-LIFECYCLES: Final = (
-    "From one boot of an ECU to the next, over all DLT recordings; a resume follows a suspend, in"
-    " which the ECU was not off. Software is what the ECU itself answered (GetSoftwareVersion)."
-)
-EXPLANATION: Final = (
-    "Each statement names what it rests on: E for evidence from the recordings, K for articles of"
-    " the knowledge base. A statement whose citations or figures did not hold was taken out before"
-    " this report was written.",
-    "Confidence is a rule of thumb, not a probability: points for an article that fits, for the"
-    " severity, for a clear lead over other faults and for complete data. From 4 of 5 points it"
-    " reads high, from 2 medium, else low. Nothing has calibrated it yet.",
-    "Texts from a log are quotations with numbers and ids masked, such as <n>. They are data of the"
-    " vehicle, not statements of this report.",
-)
+# A report lies in reports/<batch>/, two levels below the prefix of the bucket.
+TO_PREFIX: Final = "../../"
 
 
 @dataclass(frozen=True, slots=True)
-class Headline:
-    """What an engineer in a hurry reads: the verdict, and four lines below it."""
+class UpdateRow:
+    """A fault code, and when it first came as seen from the update; plain text."""
 
-    verdict: str
-    citations: tuple[str, ...]
-    confidence: str
-    made_by: str
-    made_how: str
-    vehicle: str
-    do_first: Claim
+    evidence: str
+    code: str
+    severity: str
+    messages: str
+    first: str
 
 
-def headline(diagnosis: Diagnosis) -> Headline:
-    """The first five lines of a report."""
-    name, explanation = LABELS[diagnosis.label]
-    return Headline(
-        verdict=sentence(diagnosis.verdict.text),
-        citations=diagnosis.verdict.citations,
-        confidence=f"{confidence(diagnosis.confidence)}; a rule of thumb, not a probability",
-        made_by=name,
-        made_how=explanation,
-        vehicle=vehicle(diagnosis),
-        do_first=diagnosis.first_step,
-    )
+@dataclass(frozen=True, slots=True)
+class View:
+    """The texts of a report on one diagnosis."""
+
+    diagnosis: Diagnosis
+    words: Words
+
+    def text(self, claim: Claim) -> str:
+        """A claim's sentence, with a capital."""
+        return sentence(self.words.sentence(claim.text))
+
+    @property
+    def outcome(self) -> str:
+        """The outcome in words, with a capital."""
+        return sentence(self.words(f"outcome.{self.diagnosis.outcome.value}"))
+
+    @property
+    def answer(self) -> str:
+        """The verdict without the outcome that it begins with, which stands above it."""
+        verdict = self.words.sentence(self.diagnosis.verdict.text)
+        for words in (self.words, Words()):
+            outcome = words(f"outcome.{self.diagnosis.outcome.value}") + words("colon")
+            verdict = verdict.removeprefix(outcome)
+        return sentence(verdict)
+
+    @property
+    def tone(self) -> str:
+        """How the head of the page looks: `fault`, `clear` or `open`."""
+        tones = {Outcome.LIKELY: "fault", Outcome.NO_FAULT: "clear", Outcome.UNKNOWN: "open"}
+        return tones[self.diagnosis.outcome]
+
+    def word(self, confidence: Confidence) -> str:
+        """Confidence in one word."""
+        return self.words(f"word.{confidence.word.value}")
+
+    def points(self, confidence: Confidence) -> str:
+        """`4 of 5 points`."""
+        return self.words("confidence.points", points=confidence.points, of=confidence.of)
+
+    @property
+    def meaning(self) -> str:
+        """What the confidence of the verdict means."""
+        found = self.diagnosis.confidence
+        if self.diagnosis.outcome is Outcome.UNKNOWN:
+            return self.words("confidence.unknown")
+        if found.calibrated and found.probability is not None:
+            return self.words("confidence.calibrated", percent=round(found.probability * 100))
+        return self.words("confidence.rule")
+
+    @property
+    def confidence(self) -> str:
+        """The confidence of the verdict in one line."""
+        found = self.diagnosis.confidence
+        told = [f"{self.word(found)}{self.words('head.separator')}{self.points(found)}"]
+        return self.words("list.separator").join([*told, self.meaning])
+
+    @property
+    def made_by(self) -> str:
+        """The label in words."""
+        return self.words(f"label.{self.diagnosis.label.value}")
+
+    @property
+    def made_how(self) -> str:
+        """What the label means."""
+        model = self.diagnosis.model or self.words("label.llm.unnamed")
+        return self.words(f"label.{self.diagnosis.label.value}.how", model=model)
+
+    @property
+    def firmware(self) -> str:
+        """The firmware, before and after the update where there was one."""
+        before, now = self.diagnosis.firmware_from, self.diagnosis.firmware
+        return now if before is None else f"{before} → {now}"
+
+    @property
+    def vehicle(self) -> str:
+        """Vehicle, platform, firmware and campaign."""
+        found, words = self.diagnosis, self.words
+        parts = [
+            found.vehicle,
+            words("head.platform", platform=found.platform),
+            words("head.of_firmware", firmware=self.firmware),
+        ]
+        if found.campaign:
+            parts.append(words("head.campaign", campaign=found.campaign))
+        return words("head.separator").join(parts)
+
+    @property
+    def update_rows(self) -> Sequence[UpdateRow]:
+        """The fault codes of a batch with an update; none where there was no update."""
+        if self.diagnosis.firmware_from is None:
+            return ()
+        return [
+            UpdateRow(
+                evidence=piece.id,
+                code=piece.code or "",
+                severity=self.severity(piece.severity),
+                messages=f"{int(piece.numbers.get('messages', 0)):,}",
+                first=self._first(piece),
+            )
+            for piece in self.diagnosis.evidence
+            if piece.kind is Kind.CODE
+        ]
+
+    @property
+    def update_claims(self) -> Sequence[Claim]:
+        """What the evidence says of the update, and of earlier batches."""
+        told = {Kind.UPDATE, Kind.BASELINE, Kind.CHANGE}
+        return [Claim(p.statement, (p.id,)) for p in self.diagnosis.evidence if p.kind in told]
+
+    def _first(self, piece: Evidence) -> str:
+        after, onset = piece.numbers.get("after_update_s"), piece.numbers.get("onset_s")
+        if after is not None:
+            key = "update.before" if after < 0 else "update.after"
+            return self.words(key, time=duration(after))
+        if onset is not None:
+            return self.words("update.into", time=duration(onset))
+        return self.words("update.untimed")
+
+    def severity(self, severity: str | None) -> str:
+        """A severity in words; one that is not known stays as it is."""
+        return self.words.get(f"severity.{severity or 'none'}", severity or "")
+
+    def place(self, reference: Reference) -> str:
+        """File, table and offset of a reference."""
+        parts = [reference.recording]
+        if reference.table is not None:
+            parts.append(self.words("evidence.table", table=reference.table))
+        if reference.offset is not None:
+            parts.append(self.words("evidence.byte", offset=f"{reference.offset:,}"))
+        return self.words("head.separator").join(parts)
+
+    def link(self, piece: Evidence, reference: Reference) -> str | None:
+        """From the report to the table of a reference, or to the record of what was damaged.
+
+        None where there is nothing to lead to, or the name was shortened.
+        """
+        batch, recording, table = self.diagnosis.batch, reference.recording, reference.table
+        if not (is_safe_name(batch) and is_safe_name(recording)):
+            return None
+        if table is not None and is_safe_name(table):
+            return TO_PREFIX + quote(keys.table(batch, recording, table, "csv"))
+        if table is None and piece.kind is Kind.DAMAGE:
+            return TO_PREFIX + quote(keys.quarantine(batch, recording))
+        return None
+
+    def when(self, piece: Evidence) -> str:
+        """The time of a piece of evidence, empty where it has none."""
+        return "" if piece.time is None else moment(piece.time)
+
+    def about(self, article: ArticleUsed) -> str:
+        """For which vehicles an article was written, how it was found and where it is from."""
+        words = self.words
+        step = words.get(f"step.{article.step}", article.step)
+        parts = [
+            words("articles.for", validity=self._validity(article)),
+            words("articles.found", step=step),
+            words("articles.source", source=article.source),
+            words("articles.id", id=article.article_id),
+        ]
+        return words("list.separator").join(parts)
+
+    def _validity(self, article: ArticleUsed) -> str:
+        words, low, high = self.words, article.firmware_min, article.firmware_max
+        if article.platform is None:
+            platform = words("articles.any_platform")
+        else:
+            platform = words("head.platform", platform=article.platform)
+        if low and high:
+            key = "head.of_firmware" if low == high else "articles.between"
+            firmware = words(key, firmware=low, low=low, high=high)
+        elif low:
+            firmware = words("articles.from", low=low)
+        else:
+            firmware = (
+                words("articles.up_to", high=high) if high else words("articles.any_firmware")
+            )
+        return words("head.separator").join([platform, firmware])
+
+    def standing(self, past: PastDiagnosis) -> str:
+        """What a person said of a past diagnosis."""
+        keys_ = {True: "past.confirmed", False: "past.corrected", None: "past.unjudged"}
+        return self.words(keys_[past.confirmed])
+
+    def past_link(self, past: PastDiagnosis) -> str | None:
+        """From the report to that of a past batch."""
+        if not is_safe_name(past.batch):
+            return None
+        return TO_PREFIX + quote(keys.report(past.batch, "html"))
+
+    @property
+    def made(self) -> Sequence[tuple[str, str]]:
+        """How the diagnosis came about: what, and what of it."""
+        words, found = self.words, self.diagnosis
+        reasons = self._listed(found.confidence.reasons) or words("made.no_point")
+        told = f"{self.word(found.confidence)}{words('head.separator')}"
+        told += f"{self.points(found.confidence)}{words('colon')}{reasons}"
+        model = words("made.no_model")
+        if found.label is Label.LLM:
+            model = found.model or words("label.llm.unnamed")
+        elif found.route.missing:
+            model = words("list.separator").join([model, words.sentence(found.route.missing)])
+        rows = [
+            (words("made.label"), f"{found.label.value}{words('colon')}{self.made_how}"),
+            (words("made.route"), self._route()),
+            (words("made.model"), model),
+            (words("made.confidence"), told),
+            (words("made.left_out"), self._left_out()),
+            (words("made.retrieval"), self._listed(found.notes)),
+        ]
+        return [(name, text) for name, text in rows if text]
+
+    def _route(self) -> str:
+        route, words = self.diagnosis.route, self.words
+        if not route.reasons:
+            return words("route.not_kept")
+        path = words.get(f"route.{route.path}", route.path)
+        return words("made.because", path=path, reasons=self._listed(route.reasons))
+
+    def _left_out(self) -> str:
+        """What the validator took out and what the word limit left out; empty when nothing."""
+        counts = {
+            "made.dropped": self.diagnosis.dropped,
+            "made.shortened": self.diagnosis.shortened,
+        }
+        return self.words("list.separator").join(
+            self.words(key, statements=self.words.amount(count, "statement"))
+            for key, count in counts.items()
+            if count
+        )
+
+    def _listed(self, sentences: Sequence[str]) -> str:
+        return self.words("list.separator").join(self.words.sentence(one) for one in sentences)
+
+    @property
+    def explanation(self) -> Sequence[str]:
+        """How to read the report."""
+        calibrated = self.diagnosis.confidence.calibrated
+        confidence = "reading.calibrated" if calibrated else "reading.rule"
+        return [self.words(key) for key in ("reading.citations", confidence, "reading.quotations")]
+
+    def chart_title(self, name: str) -> str:
+        """The name of a chart as a heading."""
+        return self.words.get(f"chart.{name}", sentence(name.replace("_", " ")))
+
+
+def view_of(diagnosis: Diagnosis, language: Language = Language.ENGLISH) -> View:
+    """The texts of a report in a language."""
+    return View(diagnosis, Words(language))
 
 
 def sentence(text: str) -> str:
     """The text with its first letter as a capital."""
     return text[:1].upper() + text[1:]
-
-
-def confidence(found: Confidence) -> str:
-    """Confidence in words: `high, 4 of 5 points`."""
-    return f"{found.word.value}, {found.points} of {amount(found.of, 'point')}"
-
-
-def answer(diagnosis: Diagnosis) -> str:
-    """The verdict without the outcome that it begins with, which stands above it."""
-    return sentence(diagnosis.verdict.text.removeprefix(f"{diagnosis.outcome.value}: "))
-
-
-def tone(diagnosis: Diagnosis) -> str:
-    """How the head of the page looks: `fault`, `clear` or `open`."""
-    tones = {Outcome.LIKELY: "fault", Outcome.NO_FAULT: "clear", Outcome.UNKNOWN: "open"}
-    return tones[diagnosis.outcome]
-
-
-def firmware(diagnosis: Diagnosis) -> str:
-    """The firmware, before and after the update where there was one."""
-    if diagnosis.firmware_from is None:
-        return diagnosis.firmware
-    return f"{diagnosis.firmware_from} → {diagnosis.firmware}"
-
-
-def vehicle(diagnosis: Diagnosis) -> str:
-    """Vehicle, platform and firmware, before and after the update where there was one."""
-    text = f"{diagnosis.vehicle}, platform {diagnosis.platform}, firmware {firmware(diagnosis)}"
-    return text + (f", campaign {diagnosis.campaign}" if diagnosis.campaign else "")
-
-
-def place(reference: Reference) -> str:
-    """File, table and offset of a reference."""
-    text = reference.recording
-    if reference.table is not None:
-        text += f", table {reference.table}"
-    return text if reference.offset is None else f"{text}, byte {reference.offset:,}"
-
-
-def when(piece: Evidence) -> str:
-    """The time of a piece of evidence, empty where it has none."""
-    return "" if piece.time is None else moment(piece.time)
-
-
-def resumes(ecu: EcuLifecycles) -> str:
-    """How often an ECU went on without a boot."""
-    if not ecu.clock_changes:
-        return f"{ecu.resumes:,}"
-    return f"{ecu.resumes:,} (clock set {amount(ecu.clock_changes, 'time')})"
-
-
-def software(ecu: EcuLifecycles) -> str:
-    """What an ECU ran: `v2.2.9; v2.3.1 from 2026-11-20 09:08:26 UTC`."""
-    parts = [f"{ecu.software_omitted:,} older"] if ecu.software_omitted else []
-    for number, run in enumerate(ecu.software):
-        version = run.version or "not told"
-        told = number > 0 and run.since is not None
-        parts.append(f"{version} from {moment(run.since)}" if told and run.since else version)
-    return "; ".join(parts)
-
-
-def heard(time: datetime | None) -> str:
-    """When an ECU was first or last heard of."""
-    return "not known" if time is None else moment(time)
-
-
-def more_lifecycles(material: Material) -> str:
-    """What the table of lifecycles leaves out; empty when nothing."""
-    parts = []
-    if material.ecus_omitted:
-        parts.append(f"{amount(material.ecus_omitted, 'more ECU')} are not listed")
-    if material.lifecycles_omitted:
-        older = amount(material.lifecycles_omitted, "older lifecycle")
-        parts.append(f"{older} are in none of these figures")
-    elsewhere = material.lost_messages - sum(ecu.lost_messages for ecu in material.ecus)
-    if parts and elsewhere > 0:
-        parts.append(f"{amount(elsewhere, 'more message')} are missing there")
-    return sentence("; ".join(parts) + ".") if parts else ""
-
-
-def unread(material: Material) -> tuple[str, ...]:
-    """What is missing, in numbers: of bytes, of compressed bytes and of messages."""
-    sentences = []
-    if material.quarantined_bytes:
-        size = material.decoded_bytes + material.quarantined_bytes
-        sentences.append(
-            f"{material.quarantined_bytes:,} of {amount(size, 'byte')} could not be decoded. The"
-            " quarantine records in the bucket list every stretch."
-        )
-    if material.unread_bytes:
-        sentences.append(
-            f"{amount(material.unread_bytes, 'byte')} of compressed recordings could not be"
-            " decompressed; what they held is not known."
-        )
-    if material.lost_messages:
-        verb = "is" if material.lost_messages == 1 else "are"
-        sentences.append(
-            f"{amount(material.lost_messages, 'message')} {verb} missing by the counters of their"
-            " senders: never recorded, or in bytes that could not be decoded."
-        )
-    return tuple(sentences)
-
-
-def state(recording: RecordingState) -> str:
-    """What became of a recording that was not decoded whole."""
-    if recording.status == "quarantined":
-        return "not readable"
-    return "damaged, in part saved" if recording.quarantined_bytes else "read with reservations"
-
-
-def saved(recording: RecordingState) -> str:
-    """How much of a recording was saved."""
-    share = recording.decoded_bytes / recording.size if recording.size else 0.0
-    # Rounded down: "100 %" must not stand beside a loss.
-    percent = int(share * 1000) / 10
-    return (
-        f"{amount(recording.rows, 'message')}, {recording.decoded_bytes:,} of"
-        f" {amount(recording.size, 'byte')} ({percent:g} %)"
-    )
-
-
-def validity(article: ArticleUsed) -> str:
-    """For which vehicles an article was written."""
-    platform = "any platform" if article.platform is None else f"platform {article.platform}"
-    low, high = article.firmware_min, article.firmware_max
-    if low and high:
-        firmware = f"firmware {low}" if low == high else f"firmware {low} to {high}"
-    elif low:
-        firmware = f"firmware {low} and later"
-    else:
-        firmware = f"firmware up to {high}" if high else "any firmware"
-    return f"{platform}, {firmware}"
-
-
-def left_out(diagnosis: Diagnosis) -> str:
-    """What the validator took out and what the word limit left out; empty when nothing."""
-    parts = []
-    if diagnosis.dropped:
-        parts.append(
-            f"{amount(diagnosis.dropped, 'statement')} did not hold against the evidence and"
-            f" {'was' if diagnosis.dropped == 1 else 'were'} taken out"
-        )
-    if diagnosis.shortened:
-        parts.append(
-            f"{amount(diagnosis.shortened, 'statement')} of less weight"
-            f" {'was' if diagnosis.shortened == 1 else 'were'} left out to keep within 500 words"
-        )
-    return sentence("; ".join(parts) + ".") if parts else ""
-
-
-def chart_title(name: str) -> str:
-    """The name of a chart as a heading: `codes_by_ecu` becomes `Codes by ECU`."""
-    return sentence(" ".join("ECU" if word == "ecu" else word for word in name.split("_")))
 
 
 def image_type(name: str, image: bytes) -> str:

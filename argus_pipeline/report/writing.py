@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from argus_pipeline.diagnosis.model import Diagnosis
 from argus_pipeline.report.html import render_html
+from argus_pipeline.report.language import Language
 from argus_pipeline.report.markdown import render_markdown
 from argus_pipeline.report.view import Charts
 from argus_pipeline.storage import keys
@@ -15,12 +16,28 @@ if TYPE_CHECKING:
 
 
 def render_json(diagnosis: Diagnosis) -> str:
-    """The report for machines; `diagnosis/schema.json` describes it."""
+    """The report for machines, the same in every language; `diagnosis/schema.json` describes it."""
     return diagnosis.to_json().decode()
 
 
+def render(
+    form: str,
+    diagnosis: Diagnosis,
+    charts: Charts | None = None,
+    language: Language = Language.ENGLISH,
+) -> str:
+    """One form of a report: `md`, `html` or `json`."""
+    if form == "json":
+        return render_json(diagnosis)
+    renderer = {"md": render_markdown, "html": render_html}[form]
+    return renderer(diagnosis, charts, language)
+
+
 def write_report(
-    store: ObjectStore, diagnosis: Diagnosis, charts: Charts | None = None
+    store: ObjectStore,
+    diagnosis: Diagnosis,
+    charts: Charts | None = None,
+    language: Language = Language.ENGLISH,
 ) -> list[str]:
     """Write the report in its three forms and return their keys.
 
@@ -31,12 +48,10 @@ def write_report(
         store: where to.
         diagnosis: what to report.
         charts: images of charts, SVG or PNG, by their names in the bucket.
+        language: of the fixed texts.
     """
-    forms = {
-        "md": render_markdown(diagnosis, charts),
-        "html": render_html(diagnosis, charts),
-        "json": render_json(diagnosis),
-    }
+    # All are made before the first is written.
+    forms = {form: render(form, diagnosis, charts, language) for form in ("md", "html", "json")}
     written = []
     for suffix, text in forms.items():
         key = keys.report(diagnosis.batch, suffix)

@@ -15,7 +15,9 @@ from argus_pipeline.diagnosis.model import (
     Diagnosis,
     Label,
     Outcome,
+    PastDiagnosis,
     RecordingState,
+    Route,
     Word,
 )
 
@@ -132,4 +134,8 @@ def diagnosis(text: str = "plain") -> Diagnosis:
         dropped=1,
         shortened=2,
         material=material,
+        findings=(claim,),
+        past=(PastDiagnosis("D1", text, text, text, text, (text,), True, 0.2, text),),
+        route=Route("slow_path", (text,), 0.5, 0.9, text),
+        model=text,
     )

@@ -17,6 +17,7 @@ from argus_pipeline.diagnosis.text import clean
 from argus_pipeline.report import render_html, render_markdown
 from argus_pipeline.report.markdown import MAX_CHARACTERS, escape, escape_quote
 
+BATCH = diagnosis().batch
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 # What no text from outside may become.
 FORBIDDEN = {"link_open", "image", "html_inline", "html_block", "code_inline", "fence"}
@@ -36,7 +37,7 @@ def test_hostile_texts_do_not_change_the_shape_of_a_report(text: str) -> None:
 
     assert not FORBIDDEN & set(found)
     assert [t for t in found if t != "text"] == [
-        t for t in shape(render_markdown(diagnosis())) if t != "text"
+        t for t in shape(render_markdown(diagnosis("plain words"))) if t != "text"
     ]
 
 
@@ -93,7 +94,12 @@ def test_the_first_five_lines_suffice() -> None:
 
 
 def test_evidence_names_file_table_and_offset() -> None:
-    assert "plain, table plain, byte 12; ecu1.dlt" in render_markdown(diagnosis())
+    told = "[plain, table plain, byte 12](../../parsed/{}/plain/plain.csv); ecu1.dlt |"
+
+    assert told.format(BATCH) in render_markdown(diagnosis())
+    assert "| plain words, table plain words, byte 12; ecu1.dlt |" in render_markdown(
+        diagnosis("plain words")
+    )
 
 
 def test_damaged_recordings_are_named_with_what_was_saved() -> None:
@@ -113,7 +119,7 @@ def test_lifecycles_are_listed_by_ecu_with_what_each_ran() -> None:
     ) in markdown
     assert (
         "2 more ECUs are not listed; 3 older lifecycles are in none of these figures;"
-        " 8 more messages are missing there."
+        " 8 more messages were lost there"
     ) in markdown
 
 
@@ -144,7 +150,7 @@ def test_a_loss_alone_is_told_without_tables() -> None:
 
 
 def test_what_was_taken_out_is_said() -> None:
-    assert "1 statement did not hold against the evidence and was taken out" in render_markdown(
+    assert "1 statement was taken out, not holding against the evidence" in render_markdown(
         diagnosis()
     )
 

@@ -6,15 +6,19 @@ from pathlib import Path
 
 import pytest
 import typer
+from diagnosis.made import Message, statistics
 from report.hostile import diagnosis
 from typer.testing import CliRunner
 
 from argus_pipeline.cli.report import report
 from argus_pipeline.diagnosis.model import Diagnosis
-from argus_pipeline.errors import BadInput
+from argus_pipeline.errors import ArgusError, BadInput
 from argus_pipeline.report import render_markdown, write_report
+from argus_pipeline.report.language import Language
 from argus_pipeline.report.reading import latest_reports, nearest, read_report
 from argus_pipeline.settings import Settings
+from argus_pipeline.statistics import write_statistics
+from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
@@ -133,3 +137,35 @@ def test_the_command_fails_with_a_message_for_an_unknown_batch(
 
     assert isinstance(found.exception, BadInput)
     assert str(found.exception).startswith("nothing-like-it: there is no report of this batch")
+
+
+def test_another_language_is_made_anew_of_the_stored_diagnosis(
+    object_store: ObjectStore, command: CliRunner, tmp_path: Path
+) -> None:
+    write_report(object_store, diagnosis())
+    write_statistics(object_store, BATCH, statistics(tmp_path, [Message(0, "info", "well")]))
+    object_store.put(keys.chart(BATCH, "severity_over_time", "svg"), SVG)
+
+    page = command.invoke(app, ["report", BATCH, "--lang", "zh", "--format", "html"]).stdout
+    markdown = command.invoke(app, ["report", BATCH, "--lang", "zh"]).stdout
+    stored = command.invoke(app, ["report", BATCH]).stdout
+
+    assert '<html lang="zh-Hans">' in page
+    assert "data:image/svg+xml" in page
+    assert "## 证据" in markdown
+    assert stored == render_markdown(diagnosis())
+
+
+def test_a_language_that_there_is_not_is_refused(command: CliRunner) -> None:
+    found = command.invoke(app, ["report", BATCH, "--lang", "fr"])
+
+    assert found.exit_code != 0
+    assert isinstance(found.exception, ArgusError)
+    assert "en or zh" in str(found.exception)
+
+
+def test_a_report_is_written_in_the_language_that_is_asked_for(object_store: ObjectStore) -> None:
+    write_report(object_store, diagnosis(), language=Language.CHINESE)
+
+    assert "可能原因：plain" in read_report(object_store, BATCH, "md").decode()
+    assert Diagnosis.from_json(read_report(object_store, BATCH, "json")) == diagnosis()
