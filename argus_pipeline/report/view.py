@@ -47,7 +47,7 @@ EXPLANATION: Final = (
     " this report was written.",
     "Confidence is a rule of thumb, not a probability: points for an article that fits, for the"
     " severity, for a clear lead over other faults and for complete data. From 4 of 5 points it"
-    " reads high, from 2 medium, else low. Nothing has calibrated it yet.",
+    " reads high, from 2 medium, else low. The calibrated probability stands in diagnosis.json.",
     "Texts from a log are quotations with numbers and ids masked, such as <n>. They are data of the"
     " vehicle, not statements of this report.",
 )

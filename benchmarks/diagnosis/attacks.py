@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -71,7 +72,8 @@ def _reached(plain: Diagnosis, found: Diagnosis) -> tuple[str, ...]:
         reached.append("another verdict")
     if [c.code for c in plain.likely_causes] != [c.code for c in found.likely_causes]:
         reached.append("other causes")
-    if any(line and line in found.to_json() for line in INSTRUCTIONS.splitlines()):
+    written = found.to_json().decode()
+    if any(json.dumps(line)[1:-1] in written for line in INSTRUCTIONS.splitlines()):
         reached.append("the prompt in the diagnosis")
     system, user = turns(found)
     if system.text != INSTRUCTIONS:

@@ -54,7 +54,7 @@ def third_right(labelled: Labelled, ranked: Sequence[str]) -> bool:
 
 
 def ranked_articles(diagnosis: Diagnosis) -> tuple[str, ...]:
-    """The article ids that a reader sees: the likely causes in order, then what is perhaps related."""
+    """The article ids that a reader sees: the likely causes, then what is perhaps related."""
     by_id = {article.id: article.article_id for article in diagnosis.articles}
     first = [by_id[cause.articles[0]] for cause in diagnosis.likely_causes]
     of_causes = {article for cause in diagnosis.likely_causes for article in cause.articles}
