@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_QUESTIONS: Final = 3
 _TOP_K: Final = 3
+_MASK: Final = re.compile(r"<[a-z]+>")
 
 
 def questions(case: Case, diagnosis: Diagnosis) -> tuple[str, ...]:
@@ -27,8 +29,13 @@ def questions(case: Case, diagnosis: Diagnosis) -> tuple[str, ...]:
     """
     explained = {cause.code for cause in diagnosis.likely_causes}
     pieces = case.faults or case.summary.of_kind(Kind.EVENT)
-    words = (p.quote for p in pieces if p.quote and p.code not in explained)
-    return tuple(dict.fromkeys(words))[:MAX_QUESTIONS]
+    words = (_said(p.quote) for p in pieces if p.quote and p.code not in explained)
+    return tuple(dict.fromkeys(word for word in words if word))[:MAX_QUESTIONS]
+
+
+def _said(quote: str) -> str:
+    """What a template says beside its masks, such as `<code>`: to the embedder these are noise."""
+    return " ".join(_MASK.sub(" ", quote).split())
 
 
 def search_wider(
