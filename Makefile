@@ -44,7 +44,7 @@ bench: install ## The benchmarks: our figures beside others', from the same run
 truth: install ## What the comparison of versions finds and makes up, over 200 simulated fleets (about 4 minutes)
 	$(BIN)/python tools/truth.py
 
-eval: install ## How good is the diagnosis: labelled batches against baselines, attacks, calibration (3 minutes)
+eval: install ## How good is the diagnosis: labelled batches against baselines, attacks, calibration (75 s)
 	$(BIN)/python -m benchmarks.diagnosis.evaluate --picture docs/pictures/calibration.png
 
 pins: ## Renew the pinned dependencies (needs uv)

@@ -51,7 +51,8 @@ def test_a_true_cause_and_its_texts_lie_in_one_half() -> None:
         for cause in case.right[:1]:
             by_cause.setdefault(cause, set()).add(drawn[case.id])
     assert all(len(half) == 1 for half in by_cause.values())
-    assert texts[TUNING] and not texts[TUNING] & texts[TEST]
+    assert texts[TUNING]
+    assert not texts[TUNING] & texts[TEST]
 
 
 def test_a_handful_is_answered_right(engine: Engine) -> None:
