@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-native fuzz up down doctor lint bench truth pins clean install
+.PHONY: help demo test test-native fuzz up down doctor lint bench truth eval pins clean install
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -44,6 +44,9 @@ bench: install ## The benchmarks: our figures beside others', from the same run
 
 truth: install ## What the comparison of versions finds and makes up, over 200 simulated fleets (about 4 minutes)
 	$(BIN)/python tools/truth.py
+
+eval: install ## How good is the diagnosis: labelled batches against baselines, attacks, calibration (75 s)
+	$(BIN)/python -m benchmarks.diagnosis.evaluate --picture docs/pictures/calibration.png
 
 pins: ## Renew the pinned dependencies (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

@@ -171,6 +171,9 @@ def _steps(case: Case, faults: Faults, shelf: Shelf) -> list[Claim]:
                 _ids(faults.unexplained),
             )
         )
+    errors = case.summary.of_kind(Kind.EVENT)
+    if not faults.any and errors and shelf.by_text():
+        steps += [_look_at(errors[0]), *_leads(faults, shelf)]
     if faults.further:
         steps.append(
             Claim(f"Also known, of less weight: {_named(faults.further)}.", _ids(faults.further))

@@ -1,6 +1,7 @@
 """How faults are told from noise, put in order, and how sure the evidence makes us.
 
-All rules are simple on purpose and written down here, since nothing has calibrated them yet.
+All rules are simple on purpose and written down here. What was fitted to labelled batches is the
+probability alone, see `confidence`.
 
 What counts as a fault: a fault code of severity warn or worse or without a severity (a message
 that names a code and says nothing of its severity is no all-clear), and any fatal message.

@@ -49,7 +49,7 @@ def test_a_code_with_an_article_is_the_likely_cause(tmp_path: Path) -> None:
     assert found.likely_causes[0].remedies[0].text == WHEEL_SPEED.remedies[0]
     assert found.likely_causes[0].step == "code+platform+firmware"
     assert found.confidence.word is Word.HIGH
-    assert not found.confidence.calibrated
+    assert found.confidence.calibrated
 
 
 def test_a_batch_without_faults_has_no_fault_found(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_a_diagnosis_is_one_row_that_a_repeat_does_not_change(
         (row,) = opened.scalars(select(models.Diagnosis).where(models.Diagnosis.batch == BATCH))
         assert row.verdict == found.verdict.text
         assert row.label == "evidence_only"
-        assert row.confidence is None
+        assert row.confidence == pytest.approx(found.confidence.probability)
         assert row.top_codes == ["P0A80", "C0035", "U0100"]
         assert row.embedder == LocalEmbedder.name
         assert np.linalg.norm(row.embedding) == pytest.approx(1, abs=1e-3)
