@@ -44,6 +44,11 @@ def _stores_line() -> str:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The whole stack first: it takes longest, and one worker waits for it."""
+    items.sort(key=lambda item: item.get_closest_marker("end_to_end") is None)
+
+
 def pytest_report_header() -> str:
     return _stores_line()
 
