@@ -108,7 +108,7 @@ class Stack:
             found = self.status(batch)
             if found["stage"] in {"done", "failed", "given up", "rejected"}:
                 return found
-            time.sleep(0.5)
+            time.sleep(3)  # each question starts a process
         raise AssertionError(f"{batch} is still {self.status(batch)} after {seconds} s")
 
 
