@@ -227,8 +227,9 @@ _OF_CAMPAIGN: Final = Scenario(
     update_to=AFTER,
     campaign=CAMPAIGN,
     faults=(
-        FaultPlan(BRAKE, count=6),
-        FaultPlan(BRAKE, count=24, after_update=True),
+        # So many that five vehicles are enough to tell, beside all other faults of the demo.
+        FaultPlan(BRAKE, count=14),
+        FaultPlan(BRAKE, count=90, after_update=True),
         FaultPlan(DOOR, count=16),
     ),
 )
