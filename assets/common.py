@@ -23,7 +23,7 @@ from polars import DataFrame
 from argus_pipeline.batches.arrivals import locate_manifest
 from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.batches.manifest import Manifest, parse_manifest
-from argus_pipeline.runs.records import MANIFEST_ETAG_TAG, MANIFEST_KEY_TAG, PARTITIONS_NAME
+from argus_pipeline.run_records import MANIFEST_ETAG_TAG, MANIFEST_KEY_TAG, PARTITIONS_NAME
 from argus_pipeline.storage.object_store import ObjectStore
 
 OWNERS: Final = ["team:argus"]

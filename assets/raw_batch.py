@@ -17,7 +17,7 @@ from argus_pipeline.batches.manifest import Manifest
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import upsert_batch
 from argus_pipeline.errors import BadInput
-from argus_pipeline.runs.records import PERMANENT
+from argus_pipeline.run_records import PERMANENT
 from assets.common import FEED_IS_ALIVE, OWNERS, RETRIES, batches, read_manifest
 from resources.database import DatabaseResource
 from resources.object_store import ObjectStoreResource

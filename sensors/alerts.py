@@ -22,7 +22,7 @@ from argus_pipeline.batches.given_up import read_all_given_up
 from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.fleet.campaign import read_health
 from argus_pipeline.fleet.verdict import Verdict
-from argus_pipeline.runs.records import PARTITION_TAG, read_failure, run_url
+from argus_pipeline.run_records import PARTITION_TAG, read_failure, run_url
 from argus_pipeline.storage.object_store import ObjectStore
 from resources.object_store import ObjectStoreResource
 from sensors.uploads import batch_job

@@ -23,7 +23,7 @@ from argus_pipeline import settings
 from argus_pipeline.diagnosis.again import left_without_model
 from argus_pipeline.language_model.options import options_from
 from argus_pipeline.language_model.probe import probe
-from argus_pipeline.runs.records import PARTITIONS_NAME
+from argus_pipeline.run_records import PARTITIONS_NAME
 from resources.database import DatabaseResource
 
 SECONDS_BETWEEN_TICKS: Final = 60

@@ -5,7 +5,9 @@ Dagster's records and tells Dagster. It looks at the runs that failed lately and
 so a tick costs the same however many batches there are.
 """
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -21,12 +23,12 @@ from dagster import (
     sensor,
 )
 
+from argus_pipeline import run_records
 from argus_pipeline.batches import given_up
 from argus_pipeline.batches.limits import Limits, read_limits
-from argus_pipeline.batches.recovery import Decision, Step, decide
+from argus_pipeline.batches.recovery import Attempt, Decision, Outcome, Step, decide
 from argus_pipeline.errors import ArgusError, BadInput, Unavailable
-from argus_pipeline.runs import attempts as run_attempts
-from argus_pipeline.runs.records import MANIFEST_ETAG_TAG, PARTITION_TAG
+from argus_pipeline.run_records import ASKED_TAG, MANIFEST_ETAG_TAG, PARTITION_TAG
 from argus_pipeline.storage.object_store import ObjectStore
 from resources.object_store import ObjectStoreResource
 from sensors.uploads import batch_job, present_manifest, run_request
@@ -35,7 +37,18 @@ SECONDS_BETWEEN_TICKS: Final = 15
 # Runs that failed before that were decided about then, or the daemon was away for longer.
 LOOK_BACK: Final = timedelta(days=2)
 RUNS_A_TICK: Final = 500
-ASKED_TAG: Final = run_attempts.ASKED_TAG
+
+
+@dataclass(frozen=True, slots=True)
+class _Recovered:
+    """What follows for a batch: another run, the news that it was given up, or neither.
+
+    `over`: none of its failed runs so far needs another look.
+    """
+
+    request: RunRequest | None = None
+    news: AssetObservation | None = None
+    over: bool = False
 
 
 @sensor(
@@ -47,36 +60,46 @@ def recovery(context: SensorEvaluationContext, object_store: ObjectStoreResource
     """Tries batches again whose run failed or stands still, slower each time, and then gives up.
 
     Bad data is given up at once. `argus retry` lists what was given up, and tries it again.
+    The cursor holds the failed runs that are over and done with, and only spares a second look.
     """
     store, instance, now = object_store.store(), context.instance, datetime.now(UTC)
     limits = read_limits()
-    for run, reason in run_attempts.stuck_runs(instance, now, limits, RUNS_A_TICK):
+    for run, reason in run_records.stuck_runs(instance, now, limits, RUNS_A_TICK):
         context.log.warning(f"{run.tags.get(PARTITION_TAG)}: run {run.run_id} has {reason}")
-        run_attempts.end_stuck(instance, run, reason)
-    requests = list(_asked(instance, store))
-    asked = {request.partition_key for request in requests}
-    events: list[AssetObservation] = []
-    for batch in _failed_lately(instance, now) - set(given_up.list_given_up(store)) - asked:
+        run_records.end_stuck(instance, run, reason)
+    failed = _failed_lately(instance, now)
+    over = set(json.loads(context.cursor or "[]"))
+    asked = {retry.batch: retry for retry in given_up.list_retries(store)}
+    gave_up = set(given_up.list_given_up(store))
+    waiting = {batch for batch, runs in failed.items() if not runs <= over} - gave_up
+    found: list[_Recovered] = []
+    for batch in waiting | asked.keys():
         try:
-            request, event = _recover(instance, store, batch, now, limits)
+            one = _ask(instance, store, asked[batch]) if batch in asked else None
+            if one is None:
+                one = _recover(instance, store, batch, now, limits)
         except Unavailable:
             raise
         except ArgusError as error:
             # One batch that cannot be read must not hold up the others.
             context.log.error(f"{batch}: {error}")
             continue
-        requests += [request] if request else []
-        events += [event] if event else []
+        found.append(one)
+        if one.over:
+            over |= failed.get(batch, set())
+    requests = [one.request for one in found if one.request is not None]
     for request in requests:
         context.log.info(f"{request.partition_key}: another attempt, {request.run_key}")
     return SensorResult(
         run_requests=requests,
-        asset_events=events,
+        asset_events=[one.news for one in found if one.news is not None],
+        cursor=json.dumps(sorted(over & {run for runs in failed.values() for run in runs})),
         skip_reason=None if requests else "No batch is due for another attempt.",
     )
 
 
-def _failed_lately(instance: DagsterInstance, now: datetime) -> set[str]:
+def _failed_lately(instance: DagsterInstance, now: datetime) -> dict[str, set[str]]:
+    """The runs that failed or were ended lately, by batch."""
     records = instance.get_run_records(
         RunsFilter(
             job_name=batch_job.name,
@@ -85,38 +108,42 @@ def _failed_lately(instance: DagsterInstance, now: datetime) -> set[str]:
         ),
         limit=RUNS_A_TICK,
     )
-    named = (record.dagster_run.tags.get(PARTITION_TAG) for record in records)
-    return {name for name in named if name}
+    failed: dict[str, set[str]] = {}
+    for record in records:
+        run = record.dagster_run
+        if batch := run.tags.get(PARTITION_TAG):
+            failed.setdefault(batch, set()).add(run.run_id)
+    return failed
 
 
 def _recover(
     instance: DagsterInstance, store: ObjectStore, batch: str, now: datetime, limits: Limits
-) -> tuple[RunRequest | None, AssetObservation | None]:
-    """Another attempt, or the news that the batch was given up, or neither."""
-    runs = run_attempts.runs_of(instance, batch)
+) -> _Recovered:
+    runs = run_records.runs_of(instance, batch)
     tags: Mapping[str, str] = runs[0].dagster_run.tags if runs else {}
-    attempts = run_attempts.read_attempts(instance, runs, tags.get(MANIFEST_ETAG_TAG))
+    attempts = run_records.read_attempts(instance, runs, tags.get(MANIFEST_ETAG_TAG))
     decision = decide(attempts, now, limits)
     if decision.step not in {Step.TRY_AGAIN, Step.GIVE_UP}:
-        return None, None
+        ended = {Outcome.SUCCEEDED, Outcome.CANCELED}
+        return _Recovered(over=bool(attempts) and attempts[0].outcome in ended)
     try:
         manifest, key, etag = present_manifest(store, batch, tags)
     except BadInput as error:
         if decision.step is Step.TRY_AGAIN:
             decision = Decision(Step.GIVE_UP, reason=str(error))
-        return None, _give_up(store, batch, attempts, decision, tags, None)
+        return _Recovered(news=_give_up(store, batch, attempts, decision, tags, None))
     if etag != tags.get(MANIFEST_ETAG_TAG, etag):
         # It was mended meanwhile: the upload sensor requests a run for it.
-        return None, None
+        return _Recovered()
     if decision.step is Step.GIVE_UP:
-        return None, _give_up(store, batch, attempts, decision, tags, manifest.campaign)
-    return run_request(manifest, key, etag, f"{batch}:{etag}:attempt{len(runs) + 1}"), None
+        return _Recovered(news=_give_up(store, batch, attempts, decision, tags, manifest.campaign))
+    return _Recovered(run_request(manifest, key, etag, f"{batch}:{etag}:attempt{len(runs) + 1}"))
 
 
 def _give_up(
     store: ObjectStore,
     batch: str,
-    attempts: run_attempts.Attempts,
+    attempts: Sequence[Attempt],
     decision: Decision,
     tags: Mapping[str, str],
     campaign: str | None,
@@ -139,17 +166,16 @@ def _give_up(
     )
 
 
-def _asked(instance: DagsterInstance, store: ObjectStore) -> Iterator[RunRequest]:
-    """Runs that people asked for and that are not there yet."""
-    for retry in given_up.list_retries(store):
-        if instance.get_runs(RunsFilter(tags={ASKED_TAG: retry.token}), limit=1):
-            given_up.answer_retry(store, retry.batch)
-            continue
-        runs = run_attempts.runs_of(instance, retry.batch)
-        if any(run_attempts.goes_on(record) for record in runs):
-            continue
-        tags = runs[0].dagster_run.tags if runs else {}
-        manifest, key, etag = present_manifest(store, retry.batch, tags)
-        yield run_request(
-            manifest, key, etag, f"{retry.batch}:{etag}:{retry.token}", {ASKED_TAG: retry.token}
-        )
+def _ask(instance: DagsterInstance, store: ObjectStore, retry: given_up.Retry) -> _Recovered | None:
+    """The run that a person asked for, unless another goes on; None where it was there already."""
+    if instance.get_runs(RunsFilter(tags={ASKED_TAG: retry.token}), limit=1):
+        given_up.answer_retry(store, retry.batch)
+        return None
+    runs = run_records.runs_of(instance, retry.batch)
+    if any(run_records.goes_on(record) for record in runs):
+        return _Recovered()
+    manifest, key, etag = present_manifest(
+        store, retry.batch, runs[0].dagster_run.tags if runs else {}
+    )
+    run_key = f"{retry.batch}:{etag}:{retry.token}"
+    return _Recovered(run_request(manifest, key, etag, run_key, {ASKED_TAG: retry.token}))

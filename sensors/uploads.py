@@ -26,8 +26,13 @@ from argus_pipeline.batches.fan_out import execution_config
 from argus_pipeline.batches.manifest import Manifest, parse_manifest
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import manifest_etags
-from argus_pipeline.runs.attempts import JOB, SIZE_TAG
-from argus_pipeline.runs.records import MANIFEST_ETAG_TAG, MANIFEST_KEY_TAG, PARTITIONS_NAME
+from argus_pipeline.run_records import (
+    JOB,
+    MANIFEST_ETAG_TAG,
+    MANIFEST_KEY_TAG,
+    PARTITIONS_NAME,
+    SIZE_TAG,
+)
 from argus_pipeline.storage.object_store import ObjectStore
 from assets.common import batches
 from resources.database import DatabaseResource

@@ -13,9 +13,12 @@ from enum import StrEnum
 from typing import Final
 
 from argus_pipeline.batches.limits import Limits
+from argus_pipeline.batches.stages import Stage
 
 # From here on a run no longer depends on how large its batch is.
-_AFTER_PARSING: Final = frozenset({"statistics", "charts", "diagnosing", "reporting"})
+_AFTER_PARSING: Final = frozenset(
+    {Stage.STATISTICS, Stage.CHARTS, Stage.DIAGNOSING, Stage.REPORTING}
+)
 
 
 class Outcome(StrEnum):
@@ -95,12 +98,12 @@ def decide(attempts: Sequence[Attempt], now: datetime, limits: Limits) -> Decisi
 
 
 def standstill(
-    stage: str, last_event: datetime, now: datetime, size: int, limits: Limits
+    stage: Stage, last_event: datetime, now: datetime, size: int, limits: Limits
 ) -> str | None:
     """Why a run counts as stuck, or None while it does not.
 
     Args:
-        stage: the stage that it is at, as `argus status` has it.
+        stage: the stage that it is at.
         last_event: when it was last heard of.
         now: the present time.
         size: bytes of the batch; 0 where unknown.

@@ -17,7 +17,7 @@ from argus_pipeline.cli.status import status_table
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from argus_pipeline.runs.status import BatchStatus
+    from argus_pipeline.batch_status import BatchStatus
     from argus_pipeline.storage.object_store import ObjectStore
     from argus_pipeline.upload.options import BatchOptions
 
@@ -53,7 +53,8 @@ def demo(
     from rich.console import Console
 
     from argus_pipeline import settings
-    from argus_pipeline.runs.records import Stage, run_url
+    from argus_pipeline.batches.stages import Stage
+    from argus_pipeline.run_records import run_url
     from argus_pipeline.storage.object_store import ObjectStore
 
     console = Console(highlight=False)
@@ -165,8 +166,8 @@ def _watch(
     """
     from rich.live import Live
 
-    from argus_pipeline.runs.records import connect
-    from argus_pipeline.runs.status import batch_statuses
+    from argus_pipeline.batch_status import batch_statuses
+    from argus_pipeline.run_records import connect
 
     instance = connect()
     until = time.monotonic() + timeout

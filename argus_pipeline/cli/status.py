@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from argus_pipeline.runs.status import BatchStatus
+    from argus_pipeline.batch_status import BatchStatus
 
 
 def status(
@@ -37,8 +37,9 @@ def status(
     from rich.live import Live
 
     from argus_pipeline import settings
-    from argus_pipeline.runs.records import Stage, connect
-    from argus_pipeline.runs.status import batch_statuses, newest_batches
+    from argus_pipeline.batch_status import batch_statuses, newest_batches
+    from argus_pipeline.batches.stages import Stage
+    from argus_pipeline.run_records import connect
     from argus_pipeline.storage.object_store import ObjectStore
 
     instance = connect()

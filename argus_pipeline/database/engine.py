@@ -70,6 +70,20 @@ def engine_from(settings: argus_settings.Settings) -> Engine:
 
 
 @contextmanager
+def opened_engine(settings: argus_settings.Settings) -> Iterator[Engine]:
+    """The same for as long as the context lasts: a command closes what it opened.
+
+    Raises:
+        ArgusError: none is configured.
+    """
+    engine = engine_from(settings)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def session(engine: Engine) -> Iterator[Session]:
     """A session in one transaction: committed at the end, rolled back on an error.
 

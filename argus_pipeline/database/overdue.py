@@ -41,8 +41,3 @@ def overdue_batches(
     return [
         Overdue(row.batch, row.registered_at, base + limits.allowance(row.bytes)) for row in rows
     ], total
-
-
-def registered(session: Session, batches: list[str]) -> set[str]:
-    """Which of these batches are registered."""
-    return set(session.scalars(select(Batch.batch).where(Batch.batch.in_(batches))))

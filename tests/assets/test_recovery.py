@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -10,12 +11,12 @@ import pytest
 import sqlalchemy as sa
 from dagster._core.test_utils import create_run_for_test
 
+from argus_pipeline import run_records
+from argus_pipeline.batch_status import batch_statuses
 from argus_pipeline.batches import given_up
 from argus_pipeline.batches.limits import Limits
+from argus_pipeline.batches.stages import Stage
 from argus_pipeline.database.engine import session
-from argus_pipeline.runs import attempts as run_attempts
-from argus_pipeline.runs.records import Stage
-from argus_pipeline.runs.status import batch_statuses
 from assets.overdue import no_batch_past_limit
 from sensors.alerts import alerts
 from sensors.recovery import recovery
@@ -29,9 +30,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARGUS_LIMIT_ATTEMPTS", "2")
 
 
-def tick(pipeline) -> dg.SensorResult:
+def tick(pipeline, cursor: str | None = None) -> dg.SensorResult:
     with dg.build_sensor_context(
         instance=pipeline.instance,
+        cursor=cursor,
         resources={"object_store": pipeline.resources["object_store"]},
         definitions=pipeline.definitions,
     ) as context:
@@ -137,6 +139,30 @@ def test_a_mended_manifest_is_left_to_the_upload_sensor(pipeline) -> None:
     assert not result.asset_events
 
 
+def test_a_batch_that_came_through_is_not_looked_at_again_until_it_fails_anew(
+    pipeline, data
+) -> None:
+    key = pipeline.put("b1", {"golden.dlt": (data / GOLDEN).read_bytes()})
+    first = lost_run(pipeline, "b1", key)
+    etag = pipeline.store.head(key).etag
+    assert pipeline.run("b1", tags={"argus/manifest_key": key, "argus/manifest_etag": etag}).success
+    cursor = tick(pipeline).cursor
+    assert json.loads(cursor) == [first.run_id]
+    lost_run(pipeline, "b1", key)
+    time.sleep(1.1)
+    result = tick(pipeline, cursor)
+    assert [given_up.read_given_up(pipeline.store, "b1").attempts] == [3]
+    assert json.loads(result.cursor) == [first.run_id]
+
+
+def test_a_request_for_a_batch_that_is_gone_holds_up_no_other(pipeline, data) -> None:
+    given_up.request_retry(pipeline.store, "gone")
+    key = pipeline.put("b1", {"golden.dlt": (data / GOLDEN).read_bytes()})
+    lost_run(pipeline, "b1", key)
+    time.sleep(1.1)
+    assert [request.partition_key for request in tick(pipeline).run_requests] == ["b1"]
+
+
 def test_a_run_that_stands_still_is_ended_and_counts_as_failed(pipeline, data) -> None:
     key = pipeline.put("b1", {"golden.dlt": (data / GOLDEN).read_bytes()})
     run = create_run_for_test(
@@ -147,13 +173,13 @@ def test_a_run_that_stands_still_is_ended_and_counts_as_failed(pipeline, data) -
     )
     pipeline.instance.report_engine_event("began", run)
     now, limits = datetime.now(UTC), Limits()
-    assert not list(run_attempts.stuck_runs(pipeline.instance, now, limits, 10))
+    assert not list(run_records.stuck_runs(pipeline.instance, now, limits, 10))
     later = now + timedelta(minutes=6)
-    [(stuck, reason)] = run_attempts.stuck_runs(pipeline.instance, later, limits, 10)
+    [(stuck, reason)] = run_records.stuck_runs(pipeline.instance, later, limits, 10)
     assert stuck.run_id == run.run_id
-    run_attempts.end_stuck(pipeline.instance, stuck, reason)
-    runs = run_attempts.runs_of(pipeline.instance, "b1")
-    [attempt] = run_attempts.read_attempts(pipeline.instance, runs, None)
+    run_records.end_stuck(pipeline.instance, stuck, reason)
+    runs = run_records.runs_of(pipeline.instance, "b1")
+    [attempt] = run_records.read_attempts(pipeline.instance, runs, None)
     assert attempt.outcome.value == "failed"
     assert attempt.reason == reason
 

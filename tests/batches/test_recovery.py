@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from argus_pipeline.batches.limits import Limits, read_limits
 from argus_pipeline.batches.recovery import Attempt, Outcome, Step, decide, standstill
+from argus_pipeline.batches.stages import Stage
 from argus_pipeline.errors import ArgusError
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -88,14 +89,14 @@ def test_no_batch_is_tried_while_a_run_goes_on_or_more_often_than_allowed(
 def test_a_run_is_stuck_after_its_stage_s_limit_and_a_large_batch_later() -> None:
     limits = Limits(parsing_minutes=5, diagnosing_minutes=10, megabytes_per_second=10)
     six_ago = NOW - timedelta(minutes=6)
-    said = standstill("parsing", six_ago, NOW, 0, limits)
+    said = standstill(Stage.PARSING, six_ago, NOW, 0, limits)
     assert said == (
         "no sign of life for 6 minutes while parsing "
         "(the limit is 5 minutes, and longer for a large batch)"
     )
-    assert standstill("diagnosing", six_ago, NOW, 0, limits) is None
-    assert standstill("diagnosing", NOW - timedelta(minutes=11), NOW, 0, limits)
-    assert standstill("parsing", six_ago, NOW, 1_000_000_000, limits) is None
+    assert standstill(Stage.DIAGNOSING, six_ago, NOW, 0, limits) is None
+    assert standstill(Stage.DIAGNOSING, NOW - timedelta(minutes=11), NOW, 0, limits)
+    assert standstill(Stage.PARSING, six_ago, NOW, 1_000_000_000, limits) is None
 
 
 def test_limits_come_from_the_environment_and_a_wrong_one_is_named() -> None:

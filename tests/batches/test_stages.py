@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from argus_pipeline.runs.records import Stage, stage_of
+from argus_pipeline.batches.stages import Stage, stage_of
 
 
 def test_a_waiting_run_is_queued() -> None:

@@ -21,22 +21,24 @@ from argus_pipeline.batches.fan_out import plan_shards
 from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.batches.manifest import parse_manifest
 from argus_pipeline.batches.recovery import Step, decide
+from argus_pipeline.batches.stages import Stage
 from argus_pipeline.errors import ArgusError, BadInput
-from argus_pipeline.runs.attempts import goes_on, read_attempts, runs_of
-from argus_pipeline.runs.records import (
+from argus_pipeline.run_records import (
     MANIFEST_ETAG_TAG,
     MANIFEST_KEY_TAG,
-    PARTITION_TAG,
-    PARTITIONS_NAME,
-    Stage,
+    batches_with_runs,
+    goes_on,
+    known_batches,
+    newest_run,
+    read_attempts,
     read_failure,
+    runs_of,
     stage_now,
 )
 from argus_pipeline.storage import keys
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance, DagsterRun, RunRecord
-
+    from argus_pipeline.run_records import DagsterInstance, DagsterRun, RunRecord
     from argus_pipeline.storage.object_store import ObjectStore
 
 
@@ -73,35 +75,30 @@ def batch_statuses(
 
 def newest_batches(instance: DagsterInstance, store: ObjectStore, limit: int) -> Sequence[str]:
     """The newest batches: those that are being uploaded or were rejected, then those with runs."""
-    records = instance.get_run_records(limit=limit * 3)
-    named = [record.dagster_run.tags.get(PARTITION_TAG) for record in records]
-    with_runs = list(dict.fromkeys(name for name in named if name))
-    known = set(instance.get_dynamic_partitions(PARTITIONS_NAME))
+    with_runs = batches_with_runs(instance, limit * 3)
+    known = known_batches(instance)
     days = days_to_look_at(datetime.now(UTC), 1)
     new = sorted({f.name for f in list_folders(store, days)} - known, reverse=True)
     return [*new, *with_runs][:limit]
 
 
 def _status(instance: DagsterInstance, store: ObjectStore, batch: str) -> BatchStatus:
-    from dagster import RunsFilter
-
-    records = instance.get_run_records(RunsFilter(tags={PARTITION_TAG: batch}), limit=1)
-    if not records:
+    record = newest_run(instance, batch)
+    if record is None:
         upload = upload_state(store, batch)
         if upload.error is not None:
             return BatchStatus(batch, Stage.REJECTED, upload.error)
         if not upload.complete:
             return BatchStatus(batch, Stage.UPLOADING, "no manifest yet")
         return BatchStatus(batch, Stage.QUEUED, "waiting for the sensor")
-    record = records[0]
     run = record.dagster_run
     stage, detail = stage_now(instance, run)
     if stage is Stage.PARSING:
         detail = f"{detail.partition('/')[0] or 0}/{_shards(store, batch, run)}"
-    if stage is Stage.DONE and store.head(keys.report(batch, "json")) is None:
-        stage, detail = Stage.FAILED, "the last run was of other assets: there is no report"
-    if stage is Stage.FAILED and not detail.startswith("the last run"):
+    elif stage is Stage.FAILED:
         stage, detail = _after_failure(instance, store, batch, record, detail)
+    elif stage is Stage.DONE and store.head(keys.report(batch, "json")) is None:
+        stage, detail = Stage.FAILED, "the last run was of other assets: there is no report"
     ended = record.end_time or time.time()
     seconds = max(ended - record.start_time, 0.0) if record.start_time else None
     return BatchStatus(batch, stage, detail, run.run_id, seconds)
@@ -124,11 +121,8 @@ def _after_failure(
         if decision.step is Step.GIVE_UP:
             return Stage.GIVEN_UP, f"{decision.reason}. `argus retry {batch}` tries it again"
         if decision.step in {Step.WAIT, Step.TRY_AGAIN}:
-            reason = attempts[0].reason
-            return (
-                Stage.QUEUED,
-                f"attempt {decision.attempt} of {limits.attempts} follows: {reason}",
-            )
+            which = f"attempt {decision.attempt} of {limits.attempts}"
+            return Stage.QUEUED, f"{which} follows: {attempts[0].reason}"
     return Stage.FAILED, read_failure(instance, run).reason or failed_in
 
 

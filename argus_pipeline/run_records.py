@@ -1,0 +1,233 @@
+"""The one reader of Dagster's own records: what the runs of a batch say, and why they failed.
+
+Nothing here is stored. Whoever needs a type of Dagster's takes it from here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from argus_pipeline import settings
+from argus_pipeline.batches.limits import Limits
+from argus_pipeline.batches.recovery import Attempt, Outcome, standstill
+from argus_pipeline.batches.stages import Stage, stage_of
+from argus_pipeline.errors import ArgusError, BadInput
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance as DagsterInstance
+    from dagster import DagsterRun as DagsterRun
+    from dagster import RunRecord as RunRecord
+
+PARTITION_TAG: Final = "dagster/partition"
+PARTITIONS_NAME: Final = "batch"
+MANIFEST_KEY_TAG: Final = "argus/manifest_key"
+MANIFEST_ETAG_TAG: Final = "argus/manifest_etag"
+WILL_RETRY_TAG: Final = "dagster/will_retry"
+PERMANENT: Final = "permanent"
+"""Metadata of a failure that the same data will have again."""
+ASKED_TAG: Final = "argus/asked"
+STUCK_TAG: Final = "argus/stuck"
+SIZE_TAG: Final = "argus/bytes"
+JOB: Final = "batch"
+# Dagster starts a lost run again within seconds; what it said that it would and did not is over.
+_RESTARTED_WITHIN: Final = timedelta(minutes=3)
+_MOST_RUNS: Final = 100
+
+
+def connect() -> DagsterInstance:
+    """The Dagster instance that the environment or the local stack names.
+
+    Raises:
+        ArgusError: there is none.
+    """
+    from dagster import DagsterInstance
+
+    for name, value in settings.local_environment().items():
+        os.environ.setdefault(name, value)
+    if not os.environ.get("DAGSTER_HOME"):
+        raise ArgusError(
+            "no Dagster instance is known",
+            hint="Start the local stack with `argus up`, or set DAGSTER_HOME",
+        )
+    return DagsterInstance.get()
+
+
+def stage_now(instance: DagsterInstance, run: DagsterRun) -> tuple[Stage, str]:
+    """The stage that a run is at; see `stage_of`."""
+    steps = {
+        step.step_key: step.status.value
+        for step in instance.get_run_step_stats(run.run_id)
+        if step.status is not None
+    }
+    return stage_of(run.status.value, steps)
+
+
+def run_url(run_id: str) -> str | None:
+    """The page of a run in the Dagster UI, where its address is known."""
+    base = os.environ.get("ARGUS_UI_URL") or settings.local_environment().get("ARGUS_UI_URL")
+    return f"{base.rstrip('/')}/runs/{run_id}" if base else None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailure:
+    """Why a run failed, in its first failure's own words and without the stack.
+
+    `permanent`: by what the data is, so the same data fails again.
+    """
+
+    reason: str
+    permanent: bool
+
+
+def read_failure(instance: DagsterInstance, run: DagsterRun) -> RunFailure:
+    """Why a run failed; without a reason where nothing says so."""
+    from dagster import DagsterEventType
+
+    wanted = {DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE}
+    for record in instance.get_records_for_run(run.run_id, of_type=wanted, limit=20).records:
+        event = record.event_log_entry.dagster_event
+        if event is None:
+            continue
+        data = event.event_specific_data
+        failure = getattr(data, "user_failure_data", None)
+        if failure is not None and failure.description:
+            return RunFailure(
+                f"{event.step_key}: {failure.description}", PERMANENT in failure.metadata
+            )
+        error = getattr(data, "error", None)
+        kinds = set()
+        while error is not None:
+            kinds.add(error.cls_name)
+            if error.cause is None:
+                break
+            error = error.cause
+        text = error.message.strip() if error is not None else event.message or ""
+        reason = f"{event.step_key}: {text}" if event.step_key else text
+        return RunFailure(reason, BadInput.__name__ in kinds)
+    return RunFailure("", permanent=False)
+
+
+def newest_run(instance: DagsterInstance, batch: str) -> RunRecord | None:
+    """The newest run of a batch, be it of all its assets or of some."""
+    from dagster import RunsFilter
+
+    records = instance.get_run_records(RunsFilter(tags={PARTITION_TAG: batch}), limit=1)
+    return records[0] if records else None
+
+
+def batches_with_runs(instance: DagsterInstance, limit: int) -> Sequence[str]:
+    """The batches of the newest runs, the newest first; `limit` runs are looked at."""
+    records = instance.get_run_records(limit=limit)
+    named = (record.dagster_run.tags.get(PARTITION_TAG) for record in records)
+    return list(dict.fromkeys(name for name in named if name))
+
+
+def known_batches(instance: DagsterInstance) -> set[str]:
+    """All partitions."""
+    return set(instance.get_dynamic_partitions(PARTITIONS_NAME))
+
+
+def runs_of(instance: DagsterInstance, batch: str) -> Sequence[RunRecord]:
+    """The runs of a batch from upload to report, the newest first; of single assets none."""
+    from dagster import RunsFilter
+
+    return instance.get_run_records(
+        RunsFilter(job_name=JOB, tags={PARTITION_TAG: batch}), limit=_MOST_RUNS
+    )
+
+
+def goes_on(record: RunRecord) -> bool:
+    """Whether a run has not ended, or Dagster itself is about to start it again."""
+    run = record.dagster_run
+    if not run.is_finished:
+        return True
+    if run.tags.get(WILL_RETRY_TAG) != "true" or record.end_time is None:
+        return False
+    ended = datetime.fromtimestamp(record.end_time, UTC)
+    return datetime.now(UTC) - ended < _RESTARTED_WITHIN
+
+
+def read_attempts(
+    instance: DagsterInstance, runs: Sequence[RunRecord], manifest_etag: str | None
+) -> Sequence[Attempt]:
+    """The attempts among `runs` that were made under one manifest, the newest first.
+
+    Only the newest says why it failed.
+    """
+    own = [r for r in runs if r.dagster_run.tags.get(MANIFEST_ETAG_TAG) == manifest_etag]
+    attempts = []
+    for record in own:
+        run = record.dagster_run
+        # Only the newest run may be about to start again: a later one answered the others.
+        outcome = _outcome(record, restarts=record is runs[0])
+        ended = None if record.end_time is None else datetime.fromtimestamp(record.end_time, UTC)
+        failure = RunFailure(run.tags.get(STUCK_TAG, ""), permanent=False)
+        if record is own[0] and outcome is Outcome.FAILED and not failure.reason:
+            failure = read_failure(instance, run)
+        attempts.append(
+            Attempt(
+                run.run_id,
+                outcome,
+                ended,
+                failure.permanent,
+                failure.reason or "its run was lost",
+                ASKED_TAG in run.tags,
+            )
+        )
+    return attempts
+
+
+def stuck_runs(
+    instance: DagsterInstance, now: datetime, limits: Limits, most: int
+) -> Iterator[tuple[DagsterRun, str]]:
+    """Runs that have begun and stand still, with the reason to say so."""
+    from dagster import DagsterRunStatus, RunsFilter
+
+    for record in instance.get_run_records(
+        RunsFilter(job_name=JOB, statuses=[DagsterRunStatus.STARTED]), limit=most
+    ):
+        run = record.dagster_run
+        events = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
+        heard = events[0].timestamp if events else record.start_time
+        if heard is None:
+            continue
+        stage, _ = stage_now(instance, run)
+        size = run.tags.get(SIZE_TAG, "0")
+        reason = standstill(
+            stage,
+            datetime.fromtimestamp(heard, UTC),
+            now,
+            int(size) if size.isdecimal() else 0,
+            limits,
+        )
+        if reason is not None:
+            yield run, reason
+
+
+def end_stuck(instance: DagsterInstance, run: DagsterRun, reason: str) -> None:
+    """End a run that stands still, whether its worker still answers or not.
+
+    The tag says why, so that nobody takes it for one that a person ended.
+    """
+    instance.add_run_tags(run.run_id, {STUCK_TAG: reason})
+    try:
+        unanswered = "" if instance.run_launcher.terminate(run.run_id) else "its worker is gone"
+    except Exception as error:  # whatever the launcher says, the run has to end
+        unanswered = f"its launcher cannot end it: {type(error).__name__}: {error}"
+    if unanswered:
+        instance.report_run_failed(run, f"Ended by the recovery sensor: {reason}; {unanswered}")
+
+
+def _outcome(record: RunRecord, *, restarts: bool) -> Outcome:
+    run = record.dagster_run
+    if goes_on(record) if restarts else not run.is_finished:
+        return Outcome.GOING_ON
+    if run.status.value == "SUCCESS":
+        return Outcome.SUCCEEDED
+    if run.status.value == "CANCELED" and STUCK_TAG not in run.tags:
+        return Outcome.CANCELED
+    return Outcome.FAILED
