@@ -30,6 +30,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from queue import Empty
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -195,7 +196,7 @@ def run_ours(context: object, seconds: float, database: str) -> list[str]:
         while any(one.is_alive() for one in processes) or not results.empty():
             try:
                 outcome = results.get(timeout=0.5)
-            except Exception:
+            except Empty:
                 continue
             outcomes[outcome] = outcomes.get(outcome, 0) + 1
         for one in processes:

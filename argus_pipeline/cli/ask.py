@@ -58,7 +58,7 @@ def ask(
     from argus_pipeline import settings
     from argus_pipeline.asking.answering import answer
     from argus_pipeline.asking.passages import Scope, gather
-    from argus_pipeline.database.engine import engine_from
+    from argus_pipeline.database.engine import opened_engine
     from argus_pipeline.diagnosis import load_diagnosis
     from argus_pipeline.knowledge.embedding import embedder_from
     from argus_pipeline.language_model.model import model_from
@@ -67,8 +67,7 @@ def ask(
         raise typer.BadParameter("a batch has its platform and firmware: give one or the other")
     text = " ".join(" ".join(question).split())
     configured = settings.load()
-    engine = engine_from(configured)
-    try:
+    with opened_engine(configured) as engine:
         embedder = embedder_from(configured)
         scope = Scope(load_diagnosis(engine, batch) if batch else None, platform, firmware)
         found = gather(engine, embedder, text, scope)
@@ -80,8 +79,6 @@ def ask(
             embedder=embedder.name,
             on_sentence=None if as_json else lambda sentence: typer.echo(_line(sentence)),
         )
-    finally:
-        engine.dispose()
     if as_json:
         typer.echo(json.dumps(_content(answered), indent=1, ensure_ascii=False))
     else:

@@ -102,7 +102,7 @@ def print_comparison(console: Console, found: pl.DataFrame, *, show_all: bool = 
 
 
 def _rebuild(configured: Settings, store: ObjectStore) -> None:
-    from argus_pipeline.database.engine import engine_from, session
+    from argus_pipeline.database.engine import opened_engine, session
     from argus_pipeline.database.fleet import replace_comparison
     from argus_pipeline.fleet.comparison import compare_firmware
     from argus_pipeline.fleet.lock import fleet_lock
@@ -111,16 +111,12 @@ def _rebuild(configured: Settings, store: ObjectStore) -> None:
     from argus_pipeline.statistics.storage import to_parquet
     from argus_pipeline.storage import keys
 
-    engine = engine_from(configured)
-    try:
-        with fleet_lock(engine):
-            done = rebuild(store, on_batches=lambda n: typer.echo(f"argus: {n} batches", err=True))
-            found = compare_firmware(read_sums(store), read_rules(store).comparison)
-            store.put(keys.fleet("firmware_comparison"), to_parquet(found))
-            with session(engine) as opened:
-                replace_comparison(opened, found)
-    finally:
-        engine.dispose()
+    with opened_engine(configured) as engine, fleet_lock(engine):
+        done = rebuild(store, on_batches=lambda n: typer.echo(f"argus: {n} batches", err=True))
+        found = compare_firmware(read_sums(store), read_rules(store).comparison)
+        store.put(keys.fleet("firmware_comparison"), to_parquet(found))
+        with session(engine) as opened:
+            replace_comparison(opened, found)
     for refused in done.refused:
         typer.echo(f"argus: left out: {refused}", err=True)
 

@@ -38,7 +38,7 @@ def diagnose(
     from argus_pipeline.batches.arrivals import locate_manifest
     from argus_pipeline.batches.manifest import parse_manifest
     from argus_pipeline.cli.live_text import LiveText
-    from argus_pipeline.database.engine import engine_from
+    from argus_pipeline.database.engine import opened_engine
     from argus_pipeline.diagnosis import make_case, supervise
     from argus_pipeline.knowledge.embedding import embedder_from
     from argus_pipeline.language_model.model import model_from
@@ -59,8 +59,7 @@ def diagnose(
         read_statistics(store, batch),
         _baseline(store, manifest),
     )
-    engine = engine_from(configured)
-    try:
+    with opened_engine(configured) as engine:
         embedder = embedder_from(configured)
         live = LiveText(lambda line: typer.echo(f"  {line}", err=True))
         written = supervise(
@@ -72,8 +71,6 @@ def diagnose(
         )
         if save:
             _save(store, engine, embedder, written, language)
-    finally:
-        engine.dispose()
     if as_json:
         typer.echo(written.diagnosis.to_json(), nl=False)
     else:

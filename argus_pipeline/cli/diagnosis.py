@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import getpass
 import json
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from sqlalchemy import Engine
+    from collections.abc import Sequence
 
     from argus_pipeline.diagnosis.feedback import Feedback
     from argus_pipeline.knowledge.past_diagnoses import PastDiagnosis
-    from argus_pipeline.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,9 +33,10 @@ def confirm(batch: _Batch, note: _Note = None, by: _By = None) -> None:
     Example: argus diagnosis confirm 20261123T101500Z-LFV3A23C0K3000001-7f3a --note "cable replaced"
     """
     from argus_pipeline import settings
+    from argus_pipeline.database.engine import opened_engine
     from argus_pipeline.diagnosis import feedback
 
-    with _engine(settings.load()) as engine:
+    with opened_engine(settings.load()) as engine:
         kept = feedback.confirm(engine, batch, author=_author(by), note=note)
     typer.echo(f"{kept.batch}: confirmed by {kept.author}: {kept.verdict}")
 
@@ -61,9 +58,10 @@ def correct(
     --note "connector X3 corroded, not the sensor"
     """
     from argus_pipeline import settings
+    from argus_pipeline.database.engine import opened_engine
     from argus_pipeline.diagnosis import feedback
 
-    with _engine(settings.load()) as engine:
+    with opened_engine(settings.load()) as engine:
         kept = feedback.correct(
             engine,
             batch,
@@ -83,9 +81,10 @@ def list_(
 ) -> None:
     """List what people said of diagnoses, the newest first."""
     from argus_pipeline import settings
+    from argus_pipeline.database.engine import opened_engine
     from argus_pipeline.diagnosis.feedback import feedback_on
 
-    with _engine(settings.load()) as engine:
+    with opened_engine(settings.load()) as engine:
         found = feedback_on(engine, limit=limit)
     if as_json:
         typer.echo(json.dumps([_plain(word) for word in found], indent=1, ensure_ascii=False))
@@ -105,6 +104,7 @@ def show(
 ) -> None:
     """Show the verdict on a batch, what people said of it, and whether it was seen before."""
     from argus_pipeline import settings
+    from argus_pipeline.database.engine import opened_engine
     from argus_pipeline.diagnosis import load_diagnosis
     from argus_pipeline.diagnosis.feedback import feedback_on
     from argus_pipeline.knowledge.embedding import embedder_from
@@ -112,7 +112,7 @@ def show(
     from argus_pipeline.knowledge.past_diagnoses import seen_before
 
     configured = settings.load()
-    with _engine(configured) as engine:
+    with opened_engine(configured) as engine:
         found = load_diagnosis(engine, batch)
         words = feedback_on(engine, batch)
         codes = tuple(code for code, _, _ in found.top_codes)
@@ -167,14 +167,3 @@ def _author(by: str | None) -> str:
         return getpass.getuser()
     except (KeyError, OSError) as error:
         raise typer.BadParameter("say who you are", param_hint="--by") from error
-
-
-@contextmanager
-def _engine(configured: Settings) -> Iterator[Engine]:
-    from argus_pipeline.database.engine import engine_from
-
-    engine = engine_from(configured)
-    try:
-        yield engine
-    finally:
-        engine.dispose()

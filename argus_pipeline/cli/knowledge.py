@@ -15,11 +15,8 @@ from argus_pipeline.knowledge.forms import Form
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from sqlalchemy import Engine
-
     from argus_pipeline.errors import BadInput
     from argus_pipeline.knowledge.retrieval import Retrieval
-    from argus_pipeline.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -51,6 +48,7 @@ def import_(
     Example: argus knowledge import our-articles/ brakes.yaml
     """
     from argus_pipeline import settings
+    from argus_pipeline.database.engine import opened_engine
     from argus_pipeline.database.migrate import migrate
     from argus_pipeline.knowledge.embedding import embedder_from
     from argus_pipeline.knowledge.files import read_articles, starter_articles
@@ -62,7 +60,7 @@ def import_(
     found = read_articles(paths or [starter_articles()])
     embedder = embedder_from(configured)
     migrate(configured.require_database_url())
-    with _engine(configured) as engine:
+    with opened_engine(configured) as engine:
         with _progress(len(found.articles)) as progress:
             result = import_articles(engine, found.articles, embedder, progress=progress)
         renewed = renew_vectors(engine, embedder)
@@ -105,9 +103,10 @@ def list_(
     Example: argus knowledge list --platform J7 --words brake
     """
     from argus_pipeline import settings
+    from argus_pipeline.database.engine import opened_engine
     from argus_pipeline.knowledge.store import list_articles
 
-    with _engine(settings.load()) as engine:
+    with opened_engine(settings.load()) as engine:
         found = list(list_articles(engine, code=code, platform=platform, words=words))
     if as_json:
         entries = [article.to_entry() for article in found]
@@ -138,10 +137,11 @@ def export(
     Example: argus knowledge export --format csv --out articles.csv
     """
     from argus_pipeline import settings
+    from argus_pipeline.database.engine import opened_engine
     from argus_pipeline.knowledge.export import as_text, write_articles
     from argus_pipeline.knowledge.store import list_articles
 
-    with _engine(settings.load()) as engine:
+    with opened_engine(settings.load()) as engine:
         articles = list(list_articles(engine, code=code, platform=platform))
     if out is None:
         typer.echo(as_text(articles, form), nl=False)
@@ -157,11 +157,12 @@ def check(as_json: _Json = False) -> None:
     Exit status: 0 when there is nothing to say, 1 otherwise.
     """
     from argus_pipeline import settings
+    from argus_pipeline.database.engine import opened_engine
     from argus_pipeline.knowledge.embedding import embedder_from
     from argus_pipeline.knowledge.quality import check as look_over
 
     configured = settings.load()
-    with _engine(configured) as engine:
+    with opened_engine(configured) as engine:
         found = look_over(engine, embedder_from(configured))
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=1))
@@ -199,6 +200,7 @@ def search(
     Example: argus knowledge search "the screen goes black after the update"
     """
     from argus_pipeline import settings
+    from argus_pipeline.database.engine import opened_engine
     from argus_pipeline.knowledge.codes import codes_in_question, normal_code
     from argus_pipeline.knowledge.embedding import embedder_from
     from argus_pipeline.knowledge.retrieval import Question, retrieve
@@ -209,7 +211,7 @@ def search(
     # A code has no meaning to an embedder: what is asked in words is the rest.
     text = " ".join(word for word in words if normal_code(word) not in codes)
     asked = Question(codes, platform, firmware, text, top_k)
-    with _engine(configured) as engine:
+    with opened_engine(configured) as engine:
         found = retrieve(engine, embedder_from(configured), asked)
     if as_json:
         typer.echo(json.dumps(_answer(found), indent=1, ensure_ascii=False))
@@ -250,17 +252,6 @@ def _answer(found: Retrieval) -> dict[str, Any]:
 
 def _refusal(error: BadInput) -> dict[str, str | None]:
     return {"where": error.where, "what": error.what, "expected": error.expected}
-
-
-@contextmanager
-def _engine(configured: Settings) -> Iterator[Engine]:
-    from argus_pipeline.database.engine import engine_from
-
-    engine = engine_from(configured)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 @contextmanager

@@ -167,11 +167,7 @@ def replay(
 @contextmanager
 def _session() -> Iterator[Session]:
     from argus_pipeline import settings
-    from argus_pipeline.database.engine import create_engine, session
+    from argus_pipeline.database.engine import opened_engine, session
 
-    engine = create_engine(settings.load().require_database_url())
-    try:
-        with session(engine) as opened:
-            yield opened
-    finally:
-        engine.dispose()
+    with opened_engine(settings.load()) as engine, session(engine) as opened:
+        yield opened

@@ -1,4 +1,4 @@
-"""The two levels of retrieval as Haystack components.
+"""The retrieval of articles as a Haystack component.
 
 Importing this module imports Haystack, which takes about 2 s: do it where a pipeline is built.
 """
@@ -15,7 +15,6 @@ from haystack import component
 from sqlalchemy import Engine
 
 from argus_pipeline.knowledge.embedding import Embedder
-from argus_pipeline.knowledge.past_diagnoses import PastDiagnosis, seen_before
 from argus_pipeline.knowledge.retrieval import ArticleMatch, Question, retrieve
 
 
@@ -60,50 +59,3 @@ class KnowledgeRetriever:
             distance_limit=self._distance_limit,
         )
         return {"matches": list(found.matches), "notes": list(found.notes)}
-
-
-@component
-class PastDiagnosisRetriever:
-    """Finds past diagnoses of batches like this one, what a person confirmed first.
-
-    Args:
-        engine: of a migrated database.
-        embedder: the one that the vectors of diagnoses were made with.
-        distance_limit: the largest cosine distance of one without a common code; by default the
-            embedder's.
-    """
-
-    def __init__(
-        self, engine: Engine, embedder: Embedder, *, distance_limit: float | None = None
-    ) -> None:
-        self._engine = engine
-        self._embedder = embedder
-        self._distance_limit = distance_limit
-
-    @component.output_types(diagnoses=list[PastDiagnosis], notes=list[str])
-    def run(
-        self,
-        codes: list[str],
-        platform: str,
-        firmware: str,
-        query: str = "",
-        batch: str | None = None,
-        top_k: int = 3,
-    ) -> dict[str, Any]:
-        """Find at most `top_k` past diagnoses other than that of `batch`.
-
-        Returns:
-            `diagnoses`, as `knowledge.past_diagnoses` orders them, and `notes` on what could not
-            be done.
-
-        Raises:
-            Unavailable: the database does not answer.
-        """
-        found = seen_before(
-            self._engine,
-            self._embedder,
-            Question(tuple(codes), platform, firmware, query, top_k),
-            batch=batch,
-            distance_limit=self._distance_limit,
-        )
-        return {"diagnoses": list(found.diagnoses), "notes": list(found.notes)}

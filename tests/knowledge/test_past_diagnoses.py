@@ -12,9 +12,12 @@ from argus_pipeline.batches.manifest import BatchFile, Manifest
 from argus_pipeline.database.engine import create_engine, session
 from argus_pipeline.database.migrate import migrate
 from argus_pipeline.database.records import upsert_batch, upsert_diagnosis
+from argus_pipeline.diagnosis.components import PastRetriever
+from argus_pipeline.diagnosis.composer import Case
+from argus_pipeline.diagnosis.evidence import Evidence, FeatureSummary, Kind
 from argus_pipeline.diagnosis.feedback import confirm, correct
+from argus_pipeline.diagnosis.recall import recall_for_case
 from argus_pipeline.errors import Unavailable
-from argus_pipeline.knowledge.component import PastDiagnosisRetriever
 from argus_pipeline.knowledge.embedding import LocalEmbedder
 from argus_pipeline.knowledge.matches import Question
 from argus_pipeline.knowledge.past_diagnoses import SeenBefore, Standing, seen_before
@@ -134,9 +137,16 @@ def test_vectors_of_another_embedder_are_never_compared(engine: Engine) -> None:
 
 
 def test_the_second_level_answers_inside_a_pipeline(engine: Engine) -> None:
+    manifest = Manifest(
+        batch="corrected", vehicle="V1", platform="J7", firmware="v2.3.1", firmware_from=None,
+        campaign=None, created=datetime(2026, 11, 23, tzinfo=UTC),
+        files=(BatchFile("a.dlt", 1, "0" * 64),),
+    )  # fmt: skip
+    code = Evidence("E1", Kind.CODE, "C0035", {"messages": 1}, code="C0035", severity="error")
+    case = Case(manifest, FeatureSummary((code,)))
     pipeline = Pipeline()
-    pipeline.add_component("past", PastDiagnosisRetriever(engine, EMBEDDER))
-    asked = {"codes": ["C0035"], "platform": "J7", "firmware": "v2.3.1", "batch": "corrected"}
-    answer = pipeline.run({"past": {**asked, "top_k": 1}})["past"]
-    assert [past.batch for past in answer["diagnoses"]] == ["confirmed"]
-    assert answer["notes"] == []
+    pipeline.add_component("past", PastRetriever(recall_for_case(engine, EMBEDDER)))
+    answer = pipeline.run({"past": {"case": case}})["past"]["past"]
+    assert [past.batch for past in answer][:1] == ["confirmed"]
+    assert [past.id for past in answer] == [f"D{n}" for n in range(1, len(answer) + 1)]
+    assert answer[0].confirmed
