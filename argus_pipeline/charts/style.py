@@ -53,7 +53,8 @@ def styled(
             title=alt.TitleParams(text=title, subtitle=[shown(line, 150) for line in subtitle]),
             description=shown(description, 400),
             background="white",
-            padding=16,
+            # Where none of the fonts is there, a browser takes one that may be a sixth wider.
+            padding={"left": 40, "right": 40, "top": 16, "bottom": 16},
         )
         .configure(font=FONT, view=alt.ViewConfig(stroke=None))
         .configure_title(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -203,7 +203,7 @@ def _show_fleet(console: Console, store: ObjectStore, out: Path) -> bool:
             print_comparison(console, read_comparison(store))
             print_campaign(console, found[0])
             console.print("  `argus compare` and `argus campaign` say the same, and more")
-            _show_page(console, store, out, found[0], until)
+            _show_page(console, store, out, CAMPAIGN, until)
             return True
         if time.monotonic() > until:
             console.print("The roll-ups did not come in time; `argus compare` shows them later")
@@ -212,25 +212,21 @@ def _show_fleet(console: Console, store: ObjectStore, out: Path) -> bool:
 
 
 def _show_page(
-    console: Console, store: ObjectStore, out: Path, health: Mapping[str, Any], until: float
+    console: Console, store: ObjectStore, out: Path, campaign: str, until: float
 ) -> None:
-    """Wait for the page that says the same of the campaign, copy it and say where it is."""
-    from argus_pipeline.errors import BadInput
-    from argus_pipeline.report.pages import read_page
+    """Wait for the page that was made after the campaign was judged, copy it, say where it is."""
+    from argus_pipeline.storage import keys
 
-    outcomes = ", ".join(f"{health[name]:,} {name}" for name in ("succeeded", "failed", "pending"))
+    judged = store.head(keys.fleet("campaign_health"))
     while time.monotonic() < until:
-        try:
-            page = read_page(store, health["campaign"])
-        except BadInput:
-            page = None
-        if page and outcomes in page.content.decode():
-            path = out / f"{page.name}.html"
-            path.write_bytes(page.content)
+        page = store.head(keys.campaign_page(campaign))
+        if page is not None and judged is not None and page.modified >= judged.modified:
+            path = out / f"{campaign}.html"
+            store.get_file(page.key, path)
             console.print(f"  its page, for a browser: {path}", soft_wrap=True)
             return
         time.sleep(1)
-    console.print(f"  `argus open {health['campaign']}` opens its page, which is on its way")
+    console.print(f"  `argus open {campaign}` opens its page, which is on its way")
 
 
 def _rolled_up(store: ObjectStore) -> bool:
