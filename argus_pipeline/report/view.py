@@ -86,7 +86,9 @@ class View:
         if self.diagnosis.outcome is Outcome.UNKNOWN:
             return self.words("confidence.unknown")
         if found.calibrated and found.probability is not None:
-            return self.words("confidence.calibrated", percent=round(found.probability * 100))
+            # No sample says that something is always so.
+            percent = min(max(round(found.probability * 100), 1), 99)
+            return self.words("confidence.calibrated", percent=percent)
         return self.words("confidence.rule")
 
     @property

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from argus_pipeline.diagnosis.material import Material
+from argus_pipeline.diagnosis.model import Outcome
 from argus_pipeline.diagnosis.text import clean
 from argus_pipeline.report import render_html, render_markdown
 from argus_pipeline.report.markdown import MAX_CHARACTERS, escape, escape_quote
@@ -91,6 +92,16 @@ def test_the_first_five_lines_suffice() -> None:
     assert "evidence\\_only" in first[2]
     assert "firmware brake → brake" in first[3]
     assert first[4] == "- **Do first:** Brake (E1, K1)"
+
+
+@pytest.mark.parametrize(("probability", "said"), [(0.999, 99), (0.62, 62), (0.001, 1)])
+def test_a_calibrated_confidence_says_how_often_it_is_right_and_never_always(
+    probability: float, said: int
+) -> None:
+    found = diagnosis()
+    held = replace(found.confidence, calibrated=True, probability=probability)
+    text = render_markdown(replace(found, confidence=held, outcome=Outcome.LIKELY))
+    assert f"right in about {said} % of such cases" in text
 
 
 def test_evidence_names_file_table_and_offset() -> None:
