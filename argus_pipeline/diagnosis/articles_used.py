@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,9 +16,10 @@ from argus_pipeline.knowledge.retrieval import ArticleMatch, Step
 
 _FITS: Final = {
     Step.CODE_PLATFORM_FIRMWARE: Fit.FIRMWARE,
-    Step.CODE_PLATFORM: Fit.PLATFORM,
     Step.CODE: Fit.ANY,
+    Step.CODE_PLATFORM: Fit.OTHER_FIRMWARE,
 }
+_BY_TEXT: Final = frozenset({Step.FREE_TEXT, Step.KEYWORDS})
 _TITLE_CHARACTERS: Final = 120
 _LINE_CHARACTERS: Final = 240
 _LINES: Final = 6
@@ -45,9 +47,13 @@ class Shelf:
             (m for m in self._of_code(piece) if m.step is Step.OTHER_PLATFORM), key=_nearness
         )
 
+    def neighbours(self, piece: Evidence) -> list[ArticleMatch]:
+        """Matches of neighbouring codes of the evidence's code, the nearest first."""
+        return sorted((m for m in self._of_code(piece) if m.step is Step.FAMILY), key=_nearness)
+
     def by_text(self) -> list[ArticleMatch]:
-        """Matches that only their wording brought here, the nearest first."""
-        return sorted((m for m in self._matches if m.step is Step.FREE_TEXT), key=_nearness)
+        """Matches that only their wording brought here, the nearest first, then by keyword."""
+        return sorted((m for m in self._matches if m.step in _BY_TEXT), key=by_score)
 
     def fit(self, match: ArticleMatch) -> Fit:
         """How well an article of the right code, for this platform or any, fits this vehicle."""
@@ -84,7 +90,8 @@ def article_used(match: ArticleMatch, id_: str, platform: str | None) -> Article
     return ArticleUsed(
         id=id_,
         article_id=article.article_id,
-        title=clean(article.title, _TITLE_CHARACTERS).rstrip("."),
+        title=_title(article.title),
+        titles=tuple((language, _title(title)) for language, title in article.titles),
         code=article.code,
         platform=article.platform,
         firmware_min=article.firmware_min,
@@ -100,6 +107,15 @@ def article_used(match: ArticleMatch, id_: str, platform: str | None) -> Article
         source=clean(article.source, _TITLE_CHARACTERS),
         language=article.language,
     )
+
+
+def by_score(match: ArticleMatch) -> tuple[float, str]:
+    """Order of what was found by its wording: the best score first, what has none last."""
+    return (math.inf if match.score is None else match.score), match.article.article_id
+
+
+def _title(text: str) -> str:
+    return clean(text, _TITLE_CHARACTERS).rstrip(".")
 
 
 def _nearness(match: ArticleMatch) -> tuple[float, str]:

@@ -21,7 +21,7 @@ from argus_pipeline.diagnosis.model import Claim, Diagnosis, Label, PastDiagnosi
 from argus_pipeline.diagnosis.routing import FAST, choose
 from argus_pipeline.diagnosis.validator import validate
 from argus_pipeline.diagnosis.weighing import weigh
-from argus_pipeline.diagnosis.wider import questions, search_wider
+from argus_pipeline.diagnosis.wider import joined, questions, search_wider
 from argus_pipeline.diagnosis.writer import Written, write
 from argus_pipeline.knowledge.retrieval import ArticleMatch
 
@@ -141,10 +141,8 @@ class Writer:
         wider_notes: list[str],
     ) -> dict[str, Any]:
         """Write the diagnosis of the slow path."""
-        known = {match.article.article_id for match in matches}
-        more = [match for match in wider if match.article.article_id not in known]
         ground = replace(
-            compose(case, [*matches, *more], [*notes, *wider_notes], past),
+            compose(case, joined(matches, wider), [*notes, *wider_notes], past),
             route=diagnosis.route,
             findings=(*findings, *weighed),
         )

@@ -31,7 +31,7 @@ from argus_pipeline.diagnosis.ranking import (
     no_confidence,
     worse,
 )
-from argus_pipeline.diagnosis.text import amount, clean
+from argus_pipeline.diagnosis.text import amount, clean, unmasked
 
 if TYPE_CHECKING:
     from argus_pipeline.knowledge.retrieval import ArticleMatch
@@ -69,7 +69,8 @@ class Case:
     @property
     def question(self) -> str:
         """The log's own words about the faults, for a search by wording; may be empty."""
-        return ". ".join(dict.fromkeys(p.quote for p in self.faults if p.quote))
+        said = (unmasked(piece.quote) for piece in self.faults if piece.quote)
+        return ". ".join(dict.fromkeys(text for text in said if text))
 
 
 def compose(
@@ -213,6 +214,15 @@ def _leads(faults: Faults, shelf: Shelf) -> list[Claim]:
             " the same here is not known."
         )
         leads.append(Claim(text, (lead.id,)))
+    for piece in faults.unexplained:
+        for match in shelf.neighbours(piece)[:1]:
+            lead = shelf.use(match)
+            text = (
+                f"{piece.code} is unknown; its neighbour {lead.code} is known as: {lead.title}."
+                " Whether that holds here is not known."
+            )
+            leads.append(Claim(text, (piece.id, lead.id)))
+    leads = leads[:MAX_LEADS]
     for match in shelf.by_text()[: MAX_LEADS - len(leads)]:
         lead = shelf.use(match)
         text = f"Perhaps related, by wording only: {lead.title} ({lead.code})."

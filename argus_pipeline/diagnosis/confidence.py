@@ -5,8 +5,8 @@
 All parameters lie in `confidence.json` beside this file, and nowhere else; a labelled set fits
 them. Features, each from 0 to 1:
 
-    fit         how well the article fits: code, platform and firmware 1; code and platform, or any
-                platform, 0.5; another firmware 0
+    fit         how well the article fits: code, platform and firmware 1; code and any platform 0.5;
+                another firmware 0
     severe      the code came with a fatal or error message
     margin      the lead in score over the next fault, 2 or more is 1; 1 where it is the only fault
     leads       no fault of worse severity stays unexplained

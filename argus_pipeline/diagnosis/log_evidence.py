@@ -116,8 +116,11 @@ def code_evidence(statistics: BatchStatistics, histories: Sequence[EcuHistory] =
 
 
 def _quotes(statistics: BatchStatistics, codes: pl.Series) -> dict[str, str]:
-    """The commonest template among the newest critical events of each code."""
+    """The commonest template of each code: among its newest critical events, else of all."""
     import polars as pl
+
+    from argus_pipeline.statistics.faults import CODE
+    from argus_pipeline.statistics.fingerprints import NO_TEXT
 
     events = statistics.critical_events
     common = (
@@ -127,7 +130,13 @@ def _quotes(statistics: BatchStatistics, codes: pl.Series) -> dict[str, str]:
         .sort(["messages", "template"], descending=[True, False])
         .unique("code", keep="first", maintain_order=True)
     )
-    return dict(common.select("code", "template").iter_rows())
+    counted = statistics.fault_counts.filter(
+        pl.col("kind") == CODE, pl.col("fault").is_in(codes.implode()), pl.col("title") != NO_TEXT
+    )
+    return {
+        **dict(counted.select("fault", "title").iter_rows()),
+        **dict(common.select("code", "template").iter_rows()),
+    }
 
 
 def _code(

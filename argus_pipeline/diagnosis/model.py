@@ -148,6 +148,12 @@ class ArticleUsed:
     remedies: tuple[str, ...]
     source: str
     language: str
+    titles: tuple[tuple[str, str], ...] = ()
+    """The title in further languages, each with the language's tag of BCP 47."""
+
+    def title_in(self, language: str) -> str:
+        """The title in a language where there is one, else as the article has it."""
+        return dict(self.titles).get(language, self.title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,4 +331,5 @@ def _evidence(content: dict[str, Any]) -> Evidence:
 
 def _article(content: dict[str, Any]) -> ArticleUsed:
     lists = {name: tuple(content[name]) for name in ("symptoms", "causes", "checks", "remedies")}
-    return ArticleUsed(**{**content, **lists})
+    titles = tuple((language, title) for language, title in content.get("titles", []))
+    return ArticleUsed(**{**content, **lists, "titles": titles})

@@ -15,15 +15,15 @@ A cause's score, by which the causes are ordered:
                 software version than before. Where no ECU tells, 1 when the manifest names an
                 update and the code was not there from the start: its first message came later
                 than 60 s and 5 % of the batch's time
-    article     1 when the article fits platform and firmware, 0.5 when it fits the platform or is
-                for any vehicle, 0 when it is for any platform but another firmware, or lacks
+    article     1 when the article fits platform and firmware, 0.5 when it is for any platform, 0
+                when it is for another firmware, or lacks
 
 An article for another platform only makes no cause: the same code may mean something else there.
 
 Confidence in the first cause is a count of points (high from 4, medium from 2, else low):
 
-    2 points    the article fits code, platform and firmware (1 when it fits the platform, or is
-                for any platform)
+    2 points    the article fits code, platform and firmware (1 when it is for any platform, 0 when
+                it is for another firmware)
     1 point     the code came with a fatal or error message
     1 point     it leads the other faults, explained or not, by at least 1 in score, or is alone,
                 and no fault of worse severity stays unexplained
@@ -53,17 +53,19 @@ class Fit(StrEnum):
     """How well an article fits the vehicle."""
 
     FIRMWARE = "platform and firmware"
-    PLATFORM = "platform, another firmware"
     ANY = "any platform"
-    OTHER_FIRMWARE = "any platform, another firmware"
+    OTHER_FIRMWARE = "another firmware"
 
 
-_FIT_SCORE: Final = {Fit.FIRMWARE: 1.0, Fit.PLATFORM: 0.5, Fit.ANY: 0.5, Fit.OTHER_FIRMWARE: 0.0}
-_FIT_POINTS: Final = {Fit.FIRMWARE: 2, Fit.PLATFORM: 1, Fit.ANY: 1, Fit.OTHER_FIRMWARE: 0}
+_FIT_SCORE: Final = {Fit.FIRMWARE: 1.0, Fit.ANY: 0.5, Fit.OTHER_FIRMWARE: 0.0}
+_FIT_POINTS: Final = {Fit.FIRMWARE: 2, Fit.ANY: 1, Fit.OTHER_FIRMWARE: 0}
+# No labelled batch has such an article as the true cause: what it describes came with a firmware
+# that this vehicle does not run.
+_MOST_FOR_OTHER_FIRMWARE: Final = 0.5
 _FIT_REASON: Final = {
     Fit.FIRMWARE: "the article fits code, platform and firmware (2 points)",
-    Fit.PLATFORM: "the article fits code and platform, but is for another firmware (1 point)",
     Fit.ANY: "the article fits the code and is for any platform (1 point)",
+    Fit.OTHER_FIRMWARE: "the article fits the code, but is for another firmware (0 points)",
 }
 
 
@@ -120,9 +122,7 @@ def cause_confidence(
         whole: every byte of the batch was decoded.
         past: diagnoses of earlier batches that are like this one.
     """
-    points, reasons = _FIT_POINTS[fit], []
-    if fit in _FIT_REASON:
-        reasons.append(_FIT_REASON[fit])
+    points, reasons = _FIT_POINTS[fit], [_FIT_REASON[fit]]
     if piece.severity in {"fatal", "error"}:
         points += 1
         article = "an" if piece.severity == "error" else "a"
@@ -147,13 +147,16 @@ def cause_confidence(
         past=past,
     )
     fitted = parameters()
+    chance = probability(given, fitted)
+    if fit is Fit.OTHER_FIRMWARE:
+        chance = min(chance, _MOST_FOR_OTHER_FIRMWARE)
     return Confidence(
         _word(points),
         points,
         _POINTS,
         tuple(reasons),
         calibrated=fitted.calibrated,
-        probability=probability(given, fitted),
+        probability=chance,
         features=given,
     )
 

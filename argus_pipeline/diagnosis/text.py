@@ -12,6 +12,7 @@ _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _IDEOGRAPH: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 _WORD: Final = re.compile(r"\S*\w\S*")
 _ELLIPSIS: Final = "…"
+_MASK: Final = re.compile(r"<[a-z]+>")
 
 
 def clean(text: str, limit: int) -> str:
@@ -37,6 +38,11 @@ def _visible(character: str) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def unmasked(template: str) -> str:
+    """What a template says beside its masks, such as `<code>`: to an embedder these are noise."""
+    return " ".join(_MASK.sub(" ", template).split())
 
 
 def word_count(text: str) -> int:

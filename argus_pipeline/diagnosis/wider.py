@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from argus_pipeline.diagnosis.articles_used import by_score
 from argus_pipeline.diagnosis.composer import Case
 from argus_pipeline.diagnosis.evidence import Kind
 from argus_pipeline.diagnosis.model import Diagnosis
+from argus_pipeline.diagnosis.text import unmasked
 from argus_pipeline.knowledge.retrieval import ArticleMatch, Question, retrieve
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 MAX_QUESTIONS: Final = 3
 _TOP_K: Final = 3
-_MASK: Final = re.compile(r"<[a-z]+>")
+# A lead is marked as one and makes no verdict, so it may be farther away than an answer.
+_WIDER: Final = 0.1
 
 
 def questions(case: Case, diagnosis: Diagnosis) -> tuple[str, ...]:
@@ -29,13 +31,18 @@ def questions(case: Case, diagnosis: Diagnosis) -> tuple[str, ...]:
     """
     explained = {cause.code for cause in diagnosis.likely_causes}
     pieces = case.faults or case.summary.of_kind(Kind.EVENT)
-    words = (_said(p.quote) for p in pieces if p.quote and p.code not in explained)
+    words = (unmasked(p.quote) for p in pieces if p.quote and p.code not in explained)
     return tuple(dict.fromkeys(word for word in words if word))[:MAX_QUESTIONS]
 
 
-def _said(quote: str) -> str:
-    """What a template says beside its masks, such as `<code>`: to the embedder these are noise."""
-    return " ".join(_MASK.sub(" ", quote).split())
+def joined(first: Sequence[ArticleMatch], wider: Sequence[ArticleMatch]) -> list[ArticleMatch]:
+    """The matches of both searches, each article once: as its code found it, else as the wider."""
+    by_code = [match for match in first if match.code is not None]
+    by_words = [*wider, *(match for match in first if match.code is None)]
+    found: dict[str, ArticleMatch] = {}
+    for match in (*by_code, *by_words):
+        found.setdefault(match.article.article_id, match)
+    return list(found.values())
 
 
 def search_wider(
@@ -51,10 +58,11 @@ def search_wider(
     manifest = case.manifest
     for words in asked:
         question = Question((), manifest.platform, manifest.firmware, words, _TOP_K)
-        answer = retrieve(engine, embedder, question)
+        limit = embedder.distance_limit + _WIDER
+        answer = retrieve(engine, embedder, question, distance_limit=limit)
         notes += answer.notes
         for match in answer.matches:
             known = found.get(match.article.article_id)
-            if known is None or (match.distance or 0.0) < (known.distance or 0.0):
+            if known is None or by_score(match) < by_score(known):
                 found[match.article.article_id] = match
     return list(found.values()), notes

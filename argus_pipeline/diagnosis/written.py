@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from argus_pipeline.diagnosis.causes import MAX_CAUSES
 from argus_pipeline.diagnosis.evidence import Evidence
+from argus_pipeline.diagnosis.grounding import is_grounded, repeats_a_log
 from argus_pipeline.diagnosis.model import (
     Cause,
     Claim,
@@ -62,7 +63,17 @@ def check_form(content: Mapping[str, Any]) -> None:
 def holding(diagnosis: Diagnosis, claim: Claim) -> list[str]:
     """Why a claim of the model does not hold against the material; empty when it does."""
     problems = faults_of(claim, entries_of(diagnosis))
+    if repeats_a_log(diagnosis, claim):
+        problems.append("repeats a text of the log")
     return problems + addresses_or_leaks(claim.text, INSTRUCTIONS)
+
+
+def answering(diagnosis: Diagnosis, claim: Claim) -> list[str]:
+    """Why a verdict, or the statement of a cause, does not hold; empty when it does."""
+    problems = holding(diagnosis, claim)
+    if not problems and not is_grounded(diagnosis, claim):
+        problems.append(f"is not about {', '.join(claim.citations)}")
+    return problems
 
 
 def addresses_or_leaks(text: str, instructions: str) -> list[str]:
@@ -93,7 +104,8 @@ def merge(ground: Diagnosis, content: Mapping[str, Any], model: str) -> Diagnosi
         cause for given in content["causes"] if (cause := _cause(reader, given)) is not None
     )[:MAX_CAUSES]
     verdict = _claim(content["verdict"])
-    if problems := holding(ground, verdict):
+    holds = holding if outcome is Outcome.UNKNOWN else answering
+    if problems := holds(ground, verdict):
         raise DoesNotHold(f"the verdict {problems[0]}")
     if outcome is Outcome.NO_FAULT and any(is_fault(piece) for piece in ground.evidence):
         raise DoesNotHold("the verdict sees no fault where the evidence has some")
@@ -145,10 +157,10 @@ class _Reader:
 def _cause(reader: _Reader, given: Mapping[str, Any]) -> Cause | None:
     """A cause, which has to rest on evidence of a fault; None where it does not hold."""
     ground = reader.ground
-    kept = reader.keep([given])
-    if not kept:
+    claim = _claim(given)
+    if answering(ground, claim):
+        reader.dropped += 1
         return None
-    claim = kept[0]
     by_id: dict[str, Evidence] = {piece.id: piece for piece in ground.evidence}
     pieces = [by_id[cited] for cited in claim.citations if cited in by_id]
     piece = next((one for one in pieces if is_fault(one)), pieces[0] if pieces else None)

@@ -22,7 +22,7 @@ from argus_pipeline.knowledge.store import article_of
 from argus_pipeline.knowledge.versions import Span, overlaps
 
 # In this order; the first that has an article answers.
-CODE_STEPS: Final = (Step.CODE_PLATFORM_FIRMWARE, Step.CODE_PLATFORM, Step.CODE, Step.FAMILY)
+CODE_STEPS: Final = (Step.CODE_PLATFORM_FIRMWARE, Step.CODE, Step.CODE_PLATFORM, Step.FAMILY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """The keyword leg: articles that contain the words of a question, as far as a cap.
 
-It never competes with the order by meaning: put together rank by rank, the two found paraphrases
-worse than meaning alone. It fills the places that meaning left empty.
+It brings candidates; `wording` says how much each of them shares.
 """
 
 from __future__ import annotations
@@ -14,16 +13,21 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.sql.elements import ColumnElement
 
 from argus_pipeline.database.models import KnowledgeArticle
+from argus_pipeline.knowledge.nearest import DISTANCE
 
 # So many rows that contain a word are looked at, and so many words of a question asked for.
 CAP: Final = 500
 MAX_WORDS: Final = 12
 _WORD = re.compile(r"[^\W_]{3,}")
-_EVERYDAY: Final = frozenset(
+# A longer word is looked for by its first letters, so that "sensors" finds "sensor".
+_STEM: Final = 6
+EVERYDAY: Final = frozenset(
     re.findall(
         r"\w+",
         "the and for with from that this after before has have had was were not are but into over"
-        " der die das und mit von nach vor bei ein eine einer einem nicht ist wird war des dem auf",
+        " an as at be by can do does if in is it its of on or then to when which while will"
+        " der die das und mit von nach vor bei ein eine einer einem nicht ist wird war des dem auf"
+        " am an aus den durch er es im in ob oder sich sind so um wenn zu zum zur",
     )
 )
 
@@ -31,13 +35,14 @@ _EVERYDAY: Final = frozenset(
 def keywords(question: str) -> tuple[str, ...]:
     """The words of a question worth looking for, in lower case, each once, in order."""
     words = (word.lower() for word in _WORD.findall(question))
-    return tuple(dict.fromkeys(word for word in words if word not in _EVERYDAY))[:MAX_WORDS]
+    return tuple(dict.fromkeys(word for word in words if word not in EVERYDAY))[:MAX_WORDS]
 
 
 def containing(
     words: tuple[str, ...], where: ColumnElement[bool], limit: int, *, all_of_them: bool
 ) -> Select[Any]:
-    """The articles inside a filter that contain the words, the best match first.
+    """The articles inside a filter that contain the words, the best match first, each with its
+    distance to the question (see `nearest.DISTANCE`).
 
     Args:
         words: at least one, as `keywords` makes them.
@@ -46,7 +51,8 @@ def containing(
         all_of_them: every word has to be there; else one is enough.
     """
     table = KnowledgeArticle
-    asked = cast(literal((" & " if all_of_them else " | ").join(words), String), TSQUERY)
+    stems = (word if len(word) <= _STEM else f"{word[:_STEM]}:*" for word in words)
+    asked = cast(literal((" & " if all_of_them else " | ").join(stems), String), TSQUERY)
     candidates = (
         select(table.article_id, func.ts_rank_cd(table.search, asked).label("rank"))
         .where(table.search.op("@@")(asked), where)
@@ -54,7 +60,7 @@ def containing(
         .subquery()
     )
     return (
-        select(table)
+        select(table, DISTANCE)
         .join(candidates, table.article_id == candidates.c.article_id)
         .order_by(candidates.c.rank.desc(), table.article_id)
         .limit(limit)

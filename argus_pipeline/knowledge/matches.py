@@ -17,8 +17,8 @@ class Step(StrEnum):
     """Which step of the retrieval answered."""
 
     CODE_PLATFORM_FIRMWARE = "code+platform+firmware"
-    CODE_PLATFORM = "code+platform"
     CODE = "code"
+    CODE_PLATFORM = "code+platform"
     FAMILY = "code family"
     FREE_TEXT = "free text"
     KEYWORDS = "keywords"
@@ -36,6 +36,8 @@ class ArticleMatch:
             where there was no question or the article's vector is another embedder's.
         code: the code that it answers; None for one found by words.
         caveat: why it may not hold for this vehicle or code; None when nothing speaks against it.
+        score: the distance less what shared wording brings, by which free text is in order; None
+            for other steps.
     """
 
     article: Article
@@ -43,6 +45,7 @@ class ArticleMatch:
     distance: float | None
     code: str | None
     caveat: str | None
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

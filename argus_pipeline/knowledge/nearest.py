@@ -40,9 +40,8 @@ from argus_pipeline.database.models import KnowledgeArticle
 # nearest; benchmarks/knowledge_base.py measures both.
 EXACT_ROWS: Final = 10_000
 COUNT_UP_TO: Final = EXACT_ROWS + 1
-# The index holds half-precision numbers: a few more candidates, put in order by the whole numbers.
-_SPARE: Final = 8
-_MIN_CANDIDATES: Final = 40
+# The index holds half-precision numbers: some more candidates, put in order by the whole numbers.
+_SPARE: Final = 35
 _HNSW: Final = {
     "hnsw.iterative_scan": "strict_order",
     "hnsw.ef_search": "200",
@@ -81,7 +80,7 @@ _NEAR: Final = KnowledgeArticle.embedding.op("<=>", return_type=Float())(
 # Null for a vector of another embedder. CASE and not AND: only it promises that vectors of other
 # lengths are never compared, which would be an error. It also keeps this exact, since no index has
 # such an expression.
-_DISTANCE: Final = case((COMPARABLE, _NEAR), else_=null())
+DISTANCE: Final = case((COMPARABLE, _NEAR), else_=null())
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,7 @@ def _exact(
     filters: tuple[ColumnElement[bool], ...], unordered: bool
 ) -> Select[KnowledgeArticle, Any, int]:
     """The exact order inside each filter. Whole rows are read of those that are returned only."""
-    distance = (cast(null(), Float) if unordered else _DISTANCE).label("distance")
+    distance = (cast(null(), Float) if unordered else DISTANCE).label("distance")
     ranked = union_all(
         *(
             select(
@@ -164,8 +163,7 @@ def _by_index(opened: Session, where: ColumnElement[bool], values: dict[str, Any
     before = opened.execute(text("SELECT current_setting('enable_sort')")).scalar_one()
     opened.execute(text(f"SELECT {settings}"))
     statement = _indexed(where, values["dimension"])
-    candidates = max(_MIN_CANDIDATES, _SPARE * values["limit"])
-    asked = {**values, "candidates": candidates, "model": values["embedder"]}
+    asked = {**values, "candidates": values["limit"] + _SPARE, "model": values["embedder"]}
     found: list[Found] = [(row, near) for row, near in opened.execute(statement, asked)]
     opened.execute(text("SELECT set_config('enable_sort', :before, true)"), {"before": before})
     return found

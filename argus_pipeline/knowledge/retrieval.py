@@ -3,12 +3,12 @@
 For each code the first of these steps that has an article answers, and each match says which:
 
 1. `code+platform+firmware`: written for this platform, its firmware range holds this firmware;
-2. `code+platform`: written for this platform, but for another firmware;
-3. `code`: written for any platform;
+2. `code`: written for any platform;
+3. `code+platform`: written for this platform, but for another firmware, with a caveat;
 4. `code family`: of a neighbouring code of the same standard family, always with a caveat;
-5. `free text`: no article of the code for this platform; the nearest by meaning;
-6. `keywords`: places that meaning left empty; articles that contain all words of the question, or
-   any of them when the embedder does not answer;
+5. `free text`: no article of the code for this platform; the nearest by meaning and by wording;
+6. `keywords`: places that are left; articles that contain all words of the question, or any of them
+   when the embedder does not answer;
 7. `code, other platform`: written for another platform. Always last, always with a caveat.
 
 Filters are on real columns, and the vector order is exact inside them (`nearest` says up to where):
@@ -21,9 +21,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -46,6 +46,7 @@ from argus_pipeline.errors import ArgusError
 from argus_pipeline.knowledge.codes import normal_code
 from argus_pipeline.knowledge.embedding import Embedder
 from argus_pipeline.knowledge.filters import Vehicle, code_values
+from argus_pipeline.knowledge.glossary import spelled_out
 from argus_pipeline.knowledge.keywords import containing, keywords
 from argus_pipeline.knowledge.matches import (
     MAX_CODES,
@@ -56,9 +57,20 @@ from argus_pipeline.knowledge.matches import (
     Retrieval,
     Step,
 )
-from argus_pipeline.knowledge.nearest import COMPARABLE, Filtered, Probe, counted, nearest
+from argus_pipeline.knowledge.nearest import (
+    COMPARABLE,
+    Filtered,
+    Found,
+    Probe,
+    counted,
+    nearest,
+)
 from argus_pipeline.knowledge.store import article_of
 from argus_pipeline.knowledge.versions import version_span
+from argus_pipeline.knowledge.wording import WEIGHT, shared_wording
+
+# So many of the nearest by meaning, and so many by words, are candidates for free text.
+_CANDIDATES: Final = 50
 
 __all__ = ["MAX_CODES", "ArticleMatch", "Question", "Retrieval", "Step", "retrieve"]
 
@@ -79,7 +91,8 @@ def retrieve(
         engine: of a migrated database.
         embedder: the one that the articles were imported with.
         question: what is asked. Beyond `MAX_CODES` codes the rest is left out, with a note.
-        distance_limit: the largest cosine distance of a free-text match; by default the embedder's.
+        distance_limit: the largest score of a free-text match (cosine distance less shared
+            wording); by default the embedder's limit.
 
     Raises:
         Unavailable: the database does not answer.
@@ -162,34 +175,51 @@ class _Search:
     def by_words(self, query: str, known: set[str], limit: float) -> list[ArticleMatch]:
         """The nearest articles for this platform or any, whatever their code, then by keyword."""
         where = and_(self._vehicle.here, KnowledgeArticle.article_id.not_in(sorted(known)))
-        values = self._vehicle.values()
-        found: list[ArticleMatch] = []
-        if self._probe.vector is not None:
-            comparable = and_(where, COMPARABLE)
-            asked = {**values, **self._probe.values()}
-            rows = self._opened.execute(select(counted(comparable)), asked).scalar_one()
-            filtered = [Filtered(comparable, rows)]
-            (near,) = nearest(self._opened, self._probe, filtered, values, self._top_k)
-            found = [
-                self._match(row, Step.FREE_TEXT, distance, None)
-                for row, distance in near
-                if distance is not None and distance <= limit
-            ]
+        found = self._by_meaning_and_wording(query, where, limit)
         words = keywords(query)
         left = self._top_k - len(found)
         if words and left:
-            where = and_(
-                where,
-                KnowledgeArticle.article_id.not_in([match.article.article_id for match in found]),
-            )
+            there = [match.article.article_id for match in found]
             # With the meaning at hand, one word that many articles have says nothing.
             strict = self._probe.vector is not None
-            containing_ = containing(words, where, left, all_of_them=strict)
-            found += [
-                self._match(row, Step.KEYWORDS, None, None)
-                for row in self._opened.scalars(containing_, values)
-            ]
+            rows = self._containing(words, and_(where, _not_in(there)), left, strict)
+            found += [self._match(row, Step.KEYWORDS, None, None) for row, _ in rows]
         return found
+
+    def _by_meaning_and_wording(
+        self, query: str, where: ColumnElement[bool], limit: float
+    ) -> list[ArticleMatch]:
+        """The best of some candidates by both; none without a vector of the question."""
+        if self._probe.vector is None:
+            return []
+        values = {**self._vehicle.values(), **self._probe.values()}
+        where = and_(where, COMPARABLE)
+        rows = self._opened.execute(select(counted(where)), values).scalar_one()
+        filtered = [Filtered(where, rows)]
+        (pool,) = nearest(self._opened, self._probe, filtered, values, _CANDIDATES)
+        words = keywords(f"{query} {spelled_out(query)}")
+        if words:
+            there = [row.article_id for row, _ in pool]
+            pool += self._containing(words, and_(where, _not_in(there)), _CANDIDATES, False)
+        shared = shared_wording(query, [article_of(row) for row, _ in pool])
+        scored = [
+            (distance - WEIGHT * share, row, distance)
+            for (row, distance), share in zip(pool, shared, strict=True)
+            if distance is not None
+        ]
+        scored.sort(key=lambda one: (one[0], one[1].article_id))
+        return [
+            replace(self._match(row, Step.FREE_TEXT, distance, None), score=score)
+            for score, row, distance in scored[: self._top_k]
+            if score <= limit
+        ]
+
+    def _containing(
+        self, words: tuple[str, ...], where: ColumnElement[bool], limit: int, strict: bool
+    ) -> list[Found]:
+        values = {**self._vehicle.values(), **self._probe.values()}
+        statement = containing(words, where, limit, all_of_them=strict)
+        return [(row, distance) for row, distance in self._opened.execute(statement, values)]
 
     def _first_steps(
         self, places: Sequence[int], steps: tuple[Step, ...], values: dict[str, Any]
@@ -225,6 +255,10 @@ class _Search:
         # The distance to an article whose vector is all zeros is not a number.
         near = None if distance is None or math.isnan(distance) else float(distance)
         return ArticleMatch(article_of(row), step, near, code, self._vehicle.caveat(row, code))
+
+
+def _not_in(article_ids: Sequence[str]) -> ColumnElement[bool]:
+    return KnowledgeArticle.article_id.not_in(article_ids)
 
 
 @lru_cache(maxsize=256)

@@ -1,8 +1,8 @@
 """The languages of a report. `language.yaml` beside this file holds every fixed text of them.
 
 What a diagnosis itself says is written in English. Its fixed sentences are told in the report's
-language where the catalogue lists them; what stems from evidence, articles, people and language
-models stays as it is.
+language where the catalogue lists them, with the titles of articles that have one in it; what else
+stems from evidence, articles, people and language models stays as it is.
 """
 
 from __future__ import annotations
@@ -78,6 +78,8 @@ class Words:
     """The fixed texts of one language."""
 
     language: Language = Language.ENGLISH
+    titles: tuple[tuple[str, str], ...] = ()
+    """Titles of articles, each with what it reads in this language."""
 
     def __call__(self, key: str, **values: object) -> str:
         """The text of this key, filled in.
@@ -108,6 +110,8 @@ class Words:
     def _value(self, name: str, value: str) -> str:
         if name == "part":
             return self.sentence(value)
+        if name == "title":
+            return dict(self.titles).get(value, value)
         if name == "severity":
             return self.get(f"severity.{value}", value)
         return self._listed(value) if name == "codes" else value

@@ -263,7 +263,7 @@ def _quote(view: View, quote: str | None) -> str:
 def _articles(view: View, articles: Sequence[ArticleUsed]) -> str:
     note = f"**{view.words('articles.note')}{view.words('colon').rstrip()}**"
     return "\n".join(
-        f"- **{article.id}** {escape(article.title)} ({escape(article.code)})"
+        f"- **{article.id}** {escape(view.title(article))} ({escape(article.code)})"
         f"{view.words('colon')}{escape(view.about(article))}"
         + (f". {note} {escape(article.caveat)}" if article.caveat else "")
         for article in articles

@@ -191,6 +191,10 @@ class View:
         """The time of a piece of evidence, empty where it has none."""
         return "" if piece.time is None else moment(piece.time)
 
+    def title(self, article: ArticleUsed) -> str:
+        """The article's title, in the language of the report where it has one."""
+        return article.title_in(self.words.language.value)
+
     def about(self, article: ArticleUsed) -> str:
         """For which vehicles an article was written, how it was found and where it is from."""
         words = self.words
@@ -289,7 +293,8 @@ class View:
 
 def view_of(diagnosis: Diagnosis, language: Language = Language.ENGLISH) -> View:
     """The texts of a report in a language."""
-    return View(diagnosis, Words(language))
+    titles = ((a.title, a.title_in(language.value)) for a in diagnosis.articles)
+    return View(diagnosis, Words(language, tuple(titles)))
 
 
 def sentence(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The labelled batches of `cases.yaml`, and which half each belongs to."""
+"""The labelled batches of `cases.yaml` and `held_out.yaml`, and which half each belongs to."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from typing import Any, Final
 import yaml
 
 CASES_FILE: Final = Path(__file__).with_name("cases.yaml")
+HELD_OUT_FILE: Final = Path(__file__).with_name("held_out.yaml")
 INJECTIONS_FILE: Final = Path(__file__).with_name("injections.yaml")
 KINDS: Final = ("known", "elsewhere", "several", "paraphrased", "lacking", "follows", "noise")
 TUNING, TEST = "tuning", "test"
+# Their test half has texts of its own, by another author.
+_HELD_OUT_KINDS: Final = frozenset({"paraphrased", "lacking"})
 _SEED: Final = 6
 
 
@@ -43,8 +46,8 @@ class Labelled:
 
 
 def read_cases() -> list[Labelled]:
-    """All labelled batches, in the order of the file."""
-    return [_case(row) for row in yaml.safe_load(CASES_FILE.read_text(encoding="utf-8"))]
+    """All labelled batches, in the order of the files."""
+    return _read(CASES_FILE) + _read(HELD_OUT_FILE)
 
 
 def read_injections() -> list[str]:
@@ -53,13 +56,16 @@ def read_injections() -> list[str]:
 
 
 def halves(cases: Sequence[Labelled]) -> dict[str, str]:
-    """The half of each case by its id: drawn within each kind, and a cause lies in one half only.
+    """The half of each case by its id.
 
-    What is right first stands for the cause: texts of a cause that is in the test half are in no
-    case of the tuning half, whatever the kind.
+    Of paraphrased and lacking causes, `cases.yaml` is the tuning half and `held_out.yaml` the test
+    half. The others are drawn within each kind by cause; what is right first stands for the cause.
     """
+    held_out = {case.id for case in _read(HELD_OUT_FILE)}
     causes: dict[str, list[Labelled]] = {}
     for case in cases:
+        if case.id in held_out:
+            continue
         causes.setdefault(case.right[0] if case.right else case.id, []).append(case)
     dice = random.Random(_SEED)
     drawn: dict[str, str] = {}
@@ -68,7 +74,16 @@ def halves(cases: Sequence[Labelled]) -> dict[str, str]:
         dice.shuffle(groups)
         for number, group in enumerate(groups):
             drawn |= dict.fromkeys((case.id for case in group), (TUNING, TEST)[number % 2])
-    return drawn
+    by_file = {
+        case.id: TEST if case.id in held_out else TUNING
+        for case in cases
+        if case.kind in _HELD_OUT_KINDS
+    }
+    return drawn | by_file
+
+
+def _read(path: Path) -> list[Labelled]:
+    return [_case(row) for row in yaml.safe_load(path.read_text(encoding="utf-8"))]
 
 
 def _case(row: dict[str, Any]) -> Labelled:

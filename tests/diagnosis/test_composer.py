@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,22 @@ def test_an_article_found_by_its_wording_is_a_lead_and_no_cause(tmp_path: Path) 
     assert found.articles[0].step == "free text"
 
 
+def test_an_article_of_a_neighbouring_code_is_a_lead_and_says_so(tmp_path: Path) -> None:
+    near = replace(match(WHEEL_SPEED, Step.FAMILY, caveat="of the family"), code="C0037")
+    found = compose(case_of(tmp_path, [Message(0, "error", "C0037 no pulses")]), [near])
+
+    assert found.outcome is Outcome.UNKNOWN
+    assert "C0037 is unknown; its neighbour C0035 is known as" in texts(found)
+    assert not check_citations(found)
+
+
+@pytest.mark.parametrize("severity", ["warn", "error"])
+def test_what_a_log_says_beside_a_code_is_asked_for(tmp_path: Path, severity: str) -> None:
+    case = case_of(tmp_path, [Message(0, severity, "P1F06 soot passes the filter")])
+
+    assert case.question == "soot passes the filter"
+
+
 def test_an_article_of_another_platform_is_marked_and_makes_no_cause(tmp_path: Path) -> None:
     found = compose(case_of(tmp_path, [Message(0, "fatal", "P0A80 pack worn")]), [BATTERY])
 
@@ -145,7 +162,9 @@ def test_an_article_for_another_firmware_says_so_and_lowers_the_confidence(tmp_p
     found = compose(case, [old])
 
     assert "written for firmware v2.3.0 to v2.3.1" in found.likely_causes[0].claim.text
-    assert found.confidence.points == 4
+    assert found.confidence.points == 3
+    assert found.confidence.word is Word.MEDIUM
+    assert found.confidence.probability == 0.5
     assert not check_citations(found)
 
 

@@ -41,18 +41,45 @@ def test_the_set_is_as_large_as_it_is_said_to_be() -> None:
     assert 4 * len(read_injections()) >= 30
 
 
-def test_a_true_cause_and_its_texts_lie_in_one_half() -> None:
+def test_no_text_lies_in_both_halves() -> None:
     cases = read_cases()
     drawn = halves(cases)
-    by_cause: dict[str, set[str]] = {}
     texts: dict[str, set[str]] = {TUNING: set(), TEST: set()}
     for case in cases:
         texts[drawn[case.id]] |= {event.text for event in case.events}
+    assert texts[TUNING]
+    assert not texts[TUNING] & texts[TEST]
+
+
+def test_a_cause_that_was_drawn_lies_in_one_half() -> None:
+    cases = [case for case in read_cases() if case.kind not in {"paraphrased", "lacking"}]
+    drawn = halves(read_cases())
+    by_cause: dict[str, set[str]] = {}
+    for case in cases:
         for cause in case.right[:1]:
             by_cause.setdefault(cause, set()).add(drawn[case.id])
     assert all(len(half) == 1 for half in by_cause.values())
-    assert texts[TUNING]
-    assert not texts[TUNING] & texts[TEST]
+
+
+def test_no_paraphrase_of_the_tuning_half_is_worded_as_its_article() -> None:
+    known = {article.article_id: article for article in articles()}
+    drawn = halves(read_cases())
+    chinese = [
+        case
+        for case in read_cases()
+        if case.kind == "paraphrased" and case.language == "zh" and drawn[case.id] == TUNING
+    ]
+    assert chinese
+    for case in chinese:
+        said = "".join(event.text for event in case.events)
+        runs = {said[n : n + 4] for n in range(len(said) - 3)}
+        shared = {run for run in runs if all("\u4e00" <= one <= "\u9fff" for one in run)} & {
+            title[n : n + 4]
+            for article in case.right
+            for _, title in known[article].titles
+            for n in range(len(title) - 3)
+        }
+        assert not shared, case.id
 
 
 def test_a_handful_is_answered_right(engine: Engine) -> None:

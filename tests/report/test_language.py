@@ -151,6 +151,20 @@ def test_the_sentences_of_the_composer_are_told_in_chinese(composed: list[Diagno
         assert [text for text in reasons if not HAN.search(ZH.sentence(text))] == []
 
 
+def test_titles_of_articles_are_told_in_the_language_that_they_have(tmp_path: Path) -> None:
+    faulty = faulty_messages()
+    wheel = replace(WHEEL_SPEED, titles=(("zh", "左前轮速传感器"),))
+    case = make_case(manifest(), [result(rows=len(faulty))], statistics(tmp_path, faulty))
+    found = compose(case, [match(wheel, Step.CODE_PLATFORM_FIRMWARE), match(GATEWAY, Step.CODE)])
+    chinese = render_markdown(found, language=Language.CHINESE)
+
+    assert "可能原因：左前轮速传感器（C0035）" in chinese
+    assert WHEEL_SPEED.title not in chinese
+    assert GATEWAY.title in chinese
+    assert "左前轮速传感器" not in render_markdown(found)
+    assert Diagnosis.from_json(found.to_json()) == found
+
+
 def test_no_word_of_the_log_or_of_a_person_is_changed(composed: list[Diagnosis]) -> None:
     known = composed[0]
     page = render_markdown(known, language=Language.CHINESE)
