@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from argus_pipeline.diagnosis.evidence import Evidence, Kind
 from argus_pipeline.diagnosis.log_evidence import CODE_CHARACTERS, NAME_CHARACTERS, Listed
-from argus_pipeline.diagnosis.text import amount, clean
+from argus_pipeline.diagnosis.text import amount, clean, named
 
 if TYPE_CHECKING:
     from argus_pipeline.statistics import BatchStatistics
@@ -64,17 +64,17 @@ def _restart(row: dict[str, Any]) -> Evidence:
     parts = []
     if resets:
         why = (
-            f" (the next boot says: {clean(row['why'], _REASON_CHARACTERS)})" if row["why"] else ""
+            f" (the next boot says: {named(row['why'], _REASON_CHARACTERS)})" if row["why"] else ""
         )
         parts.append(f"{resets:,} ended in a reset{why}")
     if critical:
         parts.append(f"{critical:,} right after a fatal or error message")
     statement = (
-        f"ECU {clean(row['ecu'], NAME_CHARACTERS)}: of {amount(int(row['boots']), 'boot')}"
+        f"ECU {named(row['ecu'], NAME_CHARACTERS)}: of {amount(int(row['boots']), 'boot')}"
         f" {' and '.join(parts)}"
     )
     if row["last"]:
-        statement += f"; the last words before were mostly {clean(row['last'], NAME_CHARACTERS)}"
+        statement += f"; the last words before were mostly {named(row['last'], NAME_CHARACTERS)}"
     numbers = {"boots": resets + critical, "of": int(row["boots"]), "resets": resets}
     return Evidence("", Kind.RESTART, statement + ".", {**numbers, "critical": critical})
 
@@ -89,8 +89,8 @@ def _signal(row: dict[str, Any]) -> Evidence:
     side, extreme = ("below", "lowest") if is_below else ("above", "highest")
     shown_usual, shown_value = f"{usual:.4g}", f"{value:.4g}"
     statement = (
-        f"Near {fault} the signal {clean(row['signal'], NAME_CHARACTERS)} of"
-        f" {clean(row['table'], NAME_CHARACTERS)} was {side} its usual {shown_usual} at {often:,}"
+        f"Near {fault} the signal {named(row['signal'], NAME_CHARACTERS)} of"
+        f" {named(row['table'], NAME_CHARACTERS)} was {side} its usual {shown_usual} at {often:,}"
         f" of {amount(moments, 'moment')}, {extreme} value there {shown_value} (median)."
     )
     numbers: dict[str, int | float] = {

@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from argus_pipeline.diagnosis.text import clean
+from argus_pipeline.diagnosis.text import named
 
 if TYPE_CHECKING:
     from argus_pipeline.statistics import BatchStatistics
@@ -61,7 +61,7 @@ class Lifecycle:
     @property
     def software(self) -> str | None:
         """What the ECU said it ran, cleaned."""
-        versions = (clean(row["software_version"] or "", _VERSION_CHARACTERS) for row in self.rows)
+        versions = (named(row["software_version"] or "", _VERSION_CHARACTERS) for row in self.rows)
         return next(filter(None, versions), None)
 
 

@@ -1,8 +1,9 @@
 """Whether a sentence of a language model is about what it cites, and no stranger's sentence.
 
 Ids and figures alone do not tell: a sentence without a figure may cite anything. So a share of the
-content words of an answer has to occur in the entries that it cites. Quotations of logs do not
-count among these, since a log may hold the very sentence that a stranger wants to see in a report.
+content words of an answer has to occur in the entries that it cites. Quotations do not count among
+these, be they texts or names, since a log may hold the very sentence that a stranger wants to see
+in a report.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ LEAST_SHARE: Final = 1 / 3
 _WORD: Final = re.compile(r"[^\W\d_]{4,}")
 _STEM: Final = 6
 _IDEOGRAPHS: Final = re.compile(r"[\u3400-\u9fff]+")
+_QUOTED: Final = re.compile("“[^”]*”")
 _TOKEN: Final = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+")
 # So many in a row are a repetition and no coincidence.
 _RUN: Final = 6
@@ -35,7 +37,8 @@ def repeats_a_log(diagnosis: Diagnosis, claim: Claim) -> bool:
     said = _tokens(claim.text)
     runs = {said[n : n + _RUN] for n in range(len(said) - _RUN + 1)}
     for piece in diagnosis.evidence:
-        logged = _tokens(piece.quote or "")
+        quoted = _QUOTED.findall(piece.statement)
+        logged = _tokens(" ".join([piece.quote or "", *quoted]))
         if any(logged[n : n + _RUN] in runs for n in range(len(logged) - _RUN + 1)):
             return True
     return False
@@ -49,7 +52,7 @@ def _texts(diagnosis: Diagnosis, citations: Iterable[str]) -> Iterable[str]:
     cited = set(citations)
     for piece in diagnosis.evidence:
         if piece.id in cited:
-            yield f"{piece.statement} {piece.severity or ''}"
+            yield f"{_QUOTED.sub(' ', piece.statement)} {piece.severity or ''}"
     for article in diagnosis.articles:
         if article.id in cited:
             yield from (article.title, *(title for _, title in article.titles))

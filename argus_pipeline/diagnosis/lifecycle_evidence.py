@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from argus_pipeline.diagnosis.ecus import CLOCK_CHANGE, RESUME, EcuHistory, Lifecycle
 from argus_pipeline.diagnosis.evidence import Evidence, Kind, Reference
 from argus_pipeline.diagnosis.log_evidence import NAME_CHARACTERS, Listed
-from argus_pipeline.diagnosis.text import amount, clean
+from argus_pipeline.diagnosis.text import amount, clean, named
 from argus_pipeline.recordings.tables import MESSAGES, SOURCES
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _restarts(course: _Course, histories: Sequence[EcuHistory], unseen: int) -> 
         parts.append(f"resumed {amount(resumes, 'time')} after a suspend")
     if clock_changes:
         parts.append(f"had the recorder's clock set {amount(clock_changes, 'time')} meanwhile")
-    names = [clean(history.ecu, _ID_CHARACTERS) or "without an id" for history in histories]
+    names = [named(history.ecu, _ID_CHARACTERS) or "without an id" for history in histories]
     left = len(names) - _NAMED_ECUS
     if left > 0:
         names = [*names[:_NAMED_ECUS], f"{left:,} more"]
@@ -126,7 +126,7 @@ def _began(lifecycle: Lifecycle) -> float:
 
 def _loss(row: dict[str, Any]) -> Evidence:
     lost, gaps = int(row["lost"]), int(row["gaps"])
-    ids = [clean(row[name], _ID_CHARACTERS) for name in ("ecu", "app", "context") if row[name]]
+    ids = [named(row[name], _ID_CHARACTERS) for name in ("ecu", "app", "context") if row[name]]
     return Evidence(
         "",
         Kind.LOSS,

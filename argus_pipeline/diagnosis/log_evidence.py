@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from argus_pipeline.diagnosis.ecus import EcuHistory, update_for
 from argus_pipeline.diagnosis.evidence import Evidence, Kind, Reference
 from argus_pipeline.diagnosis.ranking import SEVERITY_ORDER
-from argus_pipeline.diagnosis.text import amount, clean, duration, moment
+from argus_pipeline.diagnosis.text import amount, clean, duration, moment, named
 
 if TYPE_CHECKING:
     import polars as pl
@@ -150,7 +150,7 @@ def _code(
     numbers: dict[str, int | float] = {"messages": messages, "ecus": ecus}
     statement = f"{code}, worst severity {severity}: {amount(messages, 'message')}"
     if row["ecu"] is not None:
-        statement += f", ECU {clean(row['ecu'], NAME_CHARACTERS)}"
+        statement += f", ECU {named(row['ecu'], NAME_CHARACTERS)}"
         if ecus > 1:
             statement += f" and {ecus - 1:,} more"
     first, last = row["first_time"], row["last_time"]
@@ -213,7 +213,7 @@ def _event(row: dict[str, Any]) -> Evidence:
     severity, messages = str(row["severity"]), int(row["messages"])
     statement = f"{amount(messages, f'{severity} message')} without a code, of one text"
     if row["ecu"] is not None:
-        statement += f", ECU {clean(row['ecu'], NAME_CHARACTERS)}"
+        statement += f", ECU {named(row['ecu'], NAME_CHARACTERS)}"
     if row["first_time"] is not None:
         statement += f", first at {moment(row['first_time'])}"
     return Evidence(

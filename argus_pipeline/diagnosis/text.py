@@ -12,6 +12,7 @@ _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _IDEOGRAPH: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 _WORD: Final = re.compile(r"\S*\w\S*")
 _ELLIPSIS: Final = "…"
+_NO_MARKS: Final = str.maketrans("“”", "''")
 _MASK: Final = re.compile(r"<[a-z]+>")
 
 
@@ -38,6 +39,12 @@ def _visible(character: str) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def named(text: str, limit: int) -> str:
+    """A name from outside, cleaned; one of several words in quotation marks, unlike our own."""
+    name = clean(text, limit)
+    return f"“{name.translate(_NO_MARKS)}”" if " " in name else name
 
 
 def unmasked(template: str) -> str:

@@ -104,9 +104,12 @@ def merge(ground: Diagnosis, content: Mapping[str, Any], model: str) -> Diagnosi
         cause for given in content["causes"] if (cause := _cause(reader, given)) is not None
     )[:MAX_CAUSES]
     verdict = _claim(content["verdict"])
-    holds = holding if outcome is Outcome.UNKNOWN else answering
-    if problems := holds(ground, verdict):
-        raise DoesNotHold(f"the verdict {problems[0]}")
+    # A doubt about a likely cause becomes one of the unknowns, and answers nothing.
+    doubts = outcome is Outcome.UNKNOWN and ground.outcome is Outcome.LIKELY
+    if problems := (holding if doubts else answering)(ground, verdict):
+        if outcome is not Outcome.UNKNOWN or ground.outcome is not Outcome.UNKNOWN:
+            raise DoesNotHold(f"the verdict {problems[0]}")
+        verdict, reader.dropped = ground.verdict, reader.dropped + 1
     if outcome is Outcome.NO_FAULT and any(is_fault(piece) for piece in ground.evidence):
         raise DoesNotHold("the verdict sees no fault where the evidence has some")
     if outcome is Outcome.LIKELY and not causes:
@@ -114,7 +117,7 @@ def merge(ground: Diagnosis, content: Mapping[str, Any], model: str) -> Diagnosi
     if outcome is Outcome.LIKELY and not set(verdict.citations) & set(causes[0].claim.citations):
         raise DoesNotHold("the verdict rests on other entries than its first cause")
     unknowns = reader.keep(content["unknowns"])
-    if outcome is Outcome.UNKNOWN and ground.outcome is Outcome.LIKELY:
+    if doubts:
         # An article of this code is there: a doubt is told, and does not take it away.
         unknowns = (verdict, *unknowns)
         verdict, outcome, causes = ground.verdict, ground.outcome, ground.likely_causes

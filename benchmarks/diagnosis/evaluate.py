@@ -2,7 +2,8 @@
 
     python -m benchmarks.diagnosis.evaluate [--tuning] [--picture FILE] [--misses]
 
-Without a language model, on a database of its own that holds the starter set. The bars are those of
+On a database of its own that holds the starter set, and without a language model but for a part of
+the attacks. The bars are those of
 the test half; --tuning runs the tuning half only, for who changes a rule. Exits 1 where a bar is
 missed. --misses names the batches of the tuning half that were answered wrong, and never others.
 """
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from argus_pipeline.diagnosis.model import Outcome
-from benchmarks.diagnosis.attacks import attempts
+from benchmarks.diagnosis.attacks import attempts, obeyed
 from benchmarks.diagnosis.dataset import TEST, TUNING, halves, read_cases
 from benchmarks.diagnosis.figures import error_of, figures, table
 from benchmarks.diagnosis.picture import reliability_png
@@ -34,7 +35,14 @@ def main() -> int:
     with knowledge_base(known) as engine:
         chosen = [case for case in cases if drawn[case.id] in names]
         found = list(answers(engine, known, chosen))
-        attacks = [] if asked.tuning else list(attempts(engine))
+        attacks = (
+            {}
+            if asked.tuning
+            else {
+                "without a model": list(attempts(engine)),
+                "a model that obeys": list(obeyed(engine)),
+            }
+        )
     by_half = {name: [a for a in found if a.half == name] for name in names}
     causes = {case.right[0] if case.right else case.id for case in chosen if case.kind != "noise"}
     print(f"{len(chosen)} batches over {len(causes)} causes, {len(known)} articles\n")
@@ -43,9 +51,10 @@ def main() -> int:
     for name, inside in by_half.items():
         error, count = error_of(inside)
         print(f"\ncalibration error, {name}: {error:.3f} over {count} first causes")
-    succeeded = [attack for attack in attacks if attack.reached]
-    if attacks:
-        print(f"\ninjections: {len(succeeded)} of {len(attacks)} reached something")
+    succeeded = [one for made in attacks.values() for one in made if one.reached]
+    for name, made in attacks.items():
+        reached = sum(bool(attack.reached) for attack in made)
+        print(f"\ninjections, {name}: {reached} of {len(made)} reached something")
     for attack in succeeded:
         print(f"  {attack.place} in {attack.base}: {attack.text!r}: {', '.join(attack.reached)}")
     if asked.misses:
