@@ -96,9 +96,9 @@ def _restarts(course: _Course, histories: Sequence[EcuHistory], unseen: int) -> 
     left = len(names) - _NAMED_ECUS
     if left > 0:
         names = [*names[:_NAMED_ECUS], f"{left:,} more"]
-    named = f"ECU {names[0]}" if len(names) == 1 else f"ECUs {', '.join(names)} each"
+    who = f"ECU {names[0]}" if len(names) == 1 else f"ECUs {', '.join(names)} each"
     it, its = ("it", "its") if len(names) == 1 else ("they", "their")
-    statement = f"{named} {', '.join(parts)}"
+    statement = f"{who} {', '.join(parts)}"
     if versions:
         statement += f"; {it} ran software {', then '.join(versions[:_NAMED_VERSIONS])}"
         if len(versions) > _NAMED_VERSIONS:
