@@ -15,6 +15,7 @@ from argus_pipeline.cli import (
     demo,
     diagnose,
     diagnosis,
+    forget,
     inspect,
     knowledge,
     parse,
@@ -60,6 +61,7 @@ app.add_typer(knowledge.app, name="knowledge", rich_help_panel="Read what came o
 app.command(rich_help_panel="Run the stack")(stack.up)
 app.command(rich_help_panel="Run the stack")(stack.down)
 app.command(rich_help_panel="Run the stack")(stack.doctor)
+app.command(rich_help_panel="Run the stack")(forget.forget)
 app.command(rich_help_panel="Run the stack")(demo.demo)
 
 

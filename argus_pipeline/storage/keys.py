@@ -23,6 +23,8 @@ GIVEN_UP = "given-up/"
 RETRIES = "retries/"
 ARCHIVED = "archived/"
 EXPIRED = "expired/"
+FORGETTING = "forgetting/"
+BETWEEN_STEPS = "dagster/storage/"
 ALERTS = "alerts/"
 
 
