@@ -19,6 +19,7 @@ from argus_pipeline.cli import (
     inspect,
     knowledge,
     parse,
+    presign,
     quarantine,
     query,
     report,
@@ -46,6 +47,7 @@ app.command(rich_help_panel="Work with recordings")(parse.parse)
 app.command(rich_help_panel="Work with recordings")(inspect.inspect)
 app.command(rich_help_panel="Work with recordings")(simulate.simulate)
 app.command(rich_help_panel="Work with recordings")(upload.upload)
+app.command(rich_help_panel="Work with recordings")(presign.presign)
 app.command(rich_help_panel="Read what came of them")(status.status)
 app.command(rich_help_panel="Work with recordings")(retry.retry)
 app.command(rich_help_panel="Read what came of them")(report.report)

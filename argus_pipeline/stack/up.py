@@ -154,6 +154,7 @@ def _import_knowledge(url: str, progress: Progress) -> None:
 
 def _start_store(stack: Stack, plan: Plan, progress: Progress) -> dict[str, str]:
     from argus_pipeline.storage.object_store import ObjectStore
+    from argus_pipeline.storage.stale_uploads import days_until_stale, ensure_rule
 
     if plan.store == plans.EXTERNAL:
         with part(progress, "store", done="external"):
@@ -170,7 +171,10 @@ def _start_store(stack: Stack, plan: Plan, progress: Progress) -> dict[str, str]
         if not running:
             server.start()
         settings = server.settings(plan.bucket, plan.prefix)
-        ObjectStore(settings).ensure_bucket()
+        objects = ObjectStore(settings)
+        objects.ensure_bucket()
+        # MinIO refuses it; its own setting says the same there.
+        ensure_rule(objects.client, plan.bucket, days_until_stale())
     return _store_environment(settings)
 
 
