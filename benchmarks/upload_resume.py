@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -168,6 +169,15 @@ def stored(store: ObjectStore, key: str) -> int:
     return max(sizes)
 
 
+def at_rest(look: Callable[[], int]) -> int:
+    """What a look says once it says the same for a second: a store may still finish parts."""
+    before, now = -1, look()
+    while now != before:
+        time.sleep(1)
+        before, now = now, look()
+    return now
+
+
 def one_kill(settings: Settings, proxy: Proxy, file: Path, at: int) -> Killed:
     """Kill ours and the peer at the same point, repeat both, and compare what arrived."""
     store = ObjectStore(settings)
@@ -189,7 +199,7 @@ def one_kill(settings: Settings, proxy: Proxy, file: Path, at: int) -> Killed:
     ours = [sys.executable, "-m", "argus_pipeline.cli.main", "upload", str(file), "--batch", batch]
     ours += ["--vehicle", VEHICLE, "--platform", "J7", "--firmware", "v2.3.1"]
     before, missing, again = killed_and_repeated(
-        proxy, ours, environment, at, lambda: size - stored(store, key)
+        proxy, ours, environment, at, lambda: size - at_rest(lambda: stored(store, key))
     )
     if store.sha256(key) != fingerprint(file).sha256:
         sys.exit(f"{key}: what arrived is not what was sent")
@@ -225,7 +235,9 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory(prefix="argus-resume-", dir="/tmp") as folder:
         file = Path(folder) / "large.dlt"
-        file.write_bytes(chance.randbytes(wanted.megabytes * 1_000_000))
+        with file.open("wb") as stream:
+            for _ in range(wanted.megabytes):
+                stream.write(chance.randbytes(1_000_000))
         servers = [SeaweedFS(Path(folder) / "seaweedfs")]
         if find_minio():
             servers.append(Minio(Path(folder) / "minio"))
