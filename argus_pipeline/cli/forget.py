@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from argus_pipeline.forget.pseudonym import Pseudonym
 
 _NOT_REACHED = (
+    "disk space that store and database have not used again yet",
     "backups, older versions that the bucket keeps, files on vehicles and upload machines",
     "logs of the servers, and what people have copied or been sent (alerts, reports)",
     "a name that a recording holds in another writing than its letters, such as UTF-16 or in parts",
@@ -87,7 +88,7 @@ def forget(
                 added = forget_runs.add_again(instance, task.pseudonym, task.made)
                 found.append(Place("Dagster: partitions", added, "renamed"))
             found += [
-                Place(f"Dagster: {table}", rows, "NOT REACHED", "ticks and events without a run")
+                Place(f"Dagster: {table}", rows, "NOT REACHED", "Dagster has no means to change it")
                 for table, rows in forget_runs.remaining(task.pseudonym).items()
             ]
         forgetting.finish(store, task)

@@ -1,13 +1,15 @@
 """What `argus forget` does to Dagster's records, as far as Dagster lets it.
 
-Runs, with their events and logs, are deleted by Dagster's own means. What a run left elsewhere
-(ticks of sensors, events that belong to no run) it has no means for; that is counted and named.
+Runs, with their events and logs, and past ticks of sensors are deleted by Dagster's own means. What
+a run left elsewhere (results of checks, the state of a sensor, events that belong to no run) it has
+no means for; that is counted and named.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -58,11 +60,15 @@ def delete_runs(instance: DagsterInstance, store: ObjectStore, batches: Sequence
     """Delete the runs of these batches with events, logs and values, and their partition keys."""
     from dagster import AssetKey, RunsFilter
 
+    from argus_pipeline.forget.objects import remove_folders
+
     deleted = 0
     for batch in batches:
         for run in instance.get_runs(RunsFilter(tags={PARTITION_TAG: batch})):
-            for value in list(store.list(f"{keys.BETWEEN_STEPS}{run.run_id}/")):
+            values = f"{keys.BETWEEN_STEPS}{run.run_id}/"
+            for value in list(store.list(values)):
                 store.delete(value.key)
+            remove_folders(store, values)
             instance.delete_run(run.run_id)
             # Logs may lie where they cannot be deleted; what remains is said at the end.
             with contextlib.suppress(Exception):
@@ -71,7 +77,25 @@ def delete_runs(instance: DagsterInstance, store: ObjectStore, batches: Sequence
         if instance.has_dynamic_partition(PARTITIONS_NAME, batch):
             instance.delete_dynamic_partition(PARTITIONS_NAME, batch)
     instance.wipe_asset_cached_status([AssetKey(asset) for asset in ASSETS])
+    _delete_ticks(instance)
     return deleted
+
+
+def _delete_ticks(instance: DagsterInstance) -> None:
+    """Delete the past ticks of sensors, which name what they requested and cannot be changed.
+
+    Not those of schedules: by their last ticks it is known what is due.
+    """
+    from dagster._core.definitions.run_request import InstigatorType
+    from dagster._core.scheduler.instigation import TickStatus
+
+    if instance.schedule_storage is None:  # an instance in memory has no ticks
+        return
+    over = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
+    for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
+        instance.purge_ticks(
+            state.instigator_origin_id, state.selector_id, time.time(), tick_statuses=over
+        )
 
 
 def add_again(

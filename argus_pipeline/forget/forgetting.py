@@ -153,14 +153,12 @@ def forget(
             announce(store, p.text(batch))
     with fleet_lock(engine):
         rolled = update(store)
-    found.append(
-        Place(
-            "roll-ups", rolled.batches + rolled.removed, "taken out" if task.remove else "renamed"
-        )
-    )
+    done = "taken out" if task.remove else "renamed"
+    found.append(Place("roll-ups: batches", max(rolled.batches, rolled.removed), done))
     on_step("everything else in the bucket")
     rest = _rewrite(store, p, _others(store, thorough=thorough))
     found.append(_place("bucket: everything else", rest))
+    _remove_folders(store, task)
     return found
 
 
@@ -223,6 +221,19 @@ def _uploads(
     for one in read_candidates(store, unknown):
         if one.manifest is not None and one.manifest.vehicle in pseudonym.forms:
             yield one.folder
+
+
+def _remove_folders(store: ObjectStore, task: Task) -> None:
+    """The names of folders whose objects have moved, where the store still shows them."""
+    p = task.pseudonym
+    gone = [keys.incoming(f.day, f.name) for f in _uploads(store, p, set(task.batches))]
+    for batch in task.batches:
+        gone += [f"{part}{batch}/" for part in (*objects.OF_A_BATCH, keys.FLEET_CHANGES)]
+    for kind in store.list_folders(keys.ALERTS):
+        gone += store.list_folders(kind)
+    for folder in gone:
+        if p.is_in(folder):
+            objects.remove_folders(store, folder)
 
 
 def _files(store: ObjectStore, folder: Folder) -> list[str]:

@@ -42,6 +42,18 @@ def own_objects(store: ObjectStore, batches: Iterable[str]) -> Iterator[ObjectIn
             yield from store.list(f"{prefix}{batch}/")
 
 
+def remove_folders(store: ObjectStore, prefix: str) -> None:
+    """Remove what a store shows as folders under a prefix that has no objects any more.
+
+    SeaweedFS keeps them for some minutes, by their names; S3 itself knows no folders.
+    """
+    if next(store.list(prefix), None) is not None:
+        return
+    for folder in store.list_folders(prefix):
+        remove_folders(store, folder)
+    store.delete(prefix)
+
+
 def rewrite(store: ObjectStore, key: str, pseudonym: Pseudonym, *, keep: bool = False) -> Rewritten:
     """Put an object where it belongs now, without the vehicle's name; then the old one goes.
 

@@ -92,6 +92,15 @@ def named_in_bucket(pipeline, vin: str) -> list[str]:
     return found
 
 
+def named_folders(pipeline, vin: str, prefix: str = "") -> list[str]:
+    """Folders that the store shows, be there objects in them or not."""
+    found = []
+    for folder in pipeline.store.list_folders(prefix):
+        found += [folder] if vin in folder else []
+        found += named_folders(pipeline, vin, folder)
+    return found
+
+
 def named_in_rows(pipeline, vin: str) -> list[str]:
     found = []
     with session(pipeline.resources["database"].engine()) as opened:
@@ -121,6 +130,7 @@ def test_the_name_is_nowhere_and_everything_else_is_as_it_was(pipeline, fleet) -
     said = json.loads(argus(VIN, "--json").stdout)
     name = said["pseudonym"]
     assert named_in_bucket(pipeline, VIN) == []
+    assert named_folders(pipeline, VIN) == []
     assert named_in_rows(pipeline, VIN) == []
     # A campaign's part goes by the name; values between the steps of deleted runs are gone.
     apart = ("fleet/campaigns/", "dagster/")
@@ -184,6 +194,7 @@ def test_what_is_killed_in_the_middle_is_finished_by_the_next_call(
     assert len(names) == 1, "it goes on under the same pseudonym"
     argus(VIN)
     assert named_in_bucket(pipeline, VIN) == []
+    assert named_folders(pipeline, VIN) == []
     assert named_in_rows(pipeline, VIN) == []
     assert sums(pipeline) == before
     assert list(pipeline.store.list("forgetting/")) == []
@@ -193,6 +204,7 @@ def test_what_is_killed_in_the_middle_is_finished_by_the_next_call(
 def test_removed_it_leaves_only_the_others_behind(pipeline, fleet) -> None:
     said = json.loads(argus(VIN, "--remove", "--json").stdout)
     assert named_in_bucket(pipeline, VIN) == []
+    assert named_folders(pipeline, VIN) == []
     assert named_in_rows(pipeline, VIN) == []
     assert [o.key for o in pipeline.store.list("") if said["pseudonym"] in o.key] == [
         o.key for o in pipeline.store.list("given-up/")
