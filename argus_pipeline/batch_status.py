@@ -90,6 +90,8 @@ def _status(instance: DagsterInstance, store: ObjectStore, batch: str) -> BatchS
             return BatchStatus(batch, Stage.REJECTED, upload.error)
         if not upload.complete:
             return BatchStatus(batch, Stage.UPLOADING, "no manifest yet")
+        if store.head(keys.report(batch, "json")) is not None:
+            return BatchStatus(batch, Stage.DONE, "its runs were deleted")
         return BatchStatus(batch, Stage.QUEUED, "waiting for the sensor")
     run = record.dagster_run
     stage, detail = stage_now(instance, run)

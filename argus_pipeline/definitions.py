@@ -31,7 +31,15 @@ from resources.embedder import EmbedderResource  # noqa: E402
 from resources.executor import in_process_unless_asked  # noqa: E402
 from resources.language_model import LanguageModelResource  # noqa: E402
 from resources.object_store import ObjectStoreResource  # noqa: E402
-from sensors import alerts, model_back, recovery, upkeep, uploads  # noqa: E402
+from sensors import (  # noqa: E402
+    alerts,
+    backfill,
+    housekeeping,
+    model_back,
+    recovery,
+    upkeep,
+    uploads,
+)
 
 
 def optional(name: str) -> dg.EnvVar | None:
@@ -62,8 +70,14 @@ defs = dg.Definitions(
         knowledge_base.knowledge_job,
         model_back.diagnose_again_job,
         overdue.overdue_job,
+        housekeeping.housekeeping,
     ],
-    schedules=[overdue.every_few_minutes],
+    schedules=[
+        overdue.every_few_minutes,
+        backfill.backfill,
+        housekeeping.nightly_housekeeping,
+        housekeeping.nightly_knowledge,
+    ],
     sensors=[
         uploads.completed_uploads,
         recovery.recovery,

@@ -26,6 +26,7 @@ PARTITION_TAG: Final = "dagster/partition"
 PARTITIONS_NAME: Final = "batch"
 MANIFEST_KEY_TAG: Final = "argus/manifest_key"
 MANIFEST_ETAG_TAG: Final = "argus/manifest_etag"
+_CODE_VERSION_TAG: Final = "dagster/code_version"
 WILL_RETRY_TAG: Final = "dagster/will_retry"
 PERMANENT: Final = "permanent"
 """Metadata of a failure that the same data will have again."""
@@ -129,6 +130,65 @@ def batches_with_runs(instance: DagsterInstance, limit: int) -> Sequence[str]:
 def known_batches(instance: DagsterInstance) -> set[str]:
     """All partitions."""
     return set(instance.get_dynamic_partitions(PARTITIONS_NAME))
+
+
+def going_on(instance: DagsterInstance) -> set[str]:
+    """The batches of which a run has not ended."""
+    from dagster import RunsFilter
+    from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+
+    runs = instance.get_runs(RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
+    return {batch for run in runs if (batch := run.tags.get(PARTITION_TAG))}
+
+
+def failed_since(instance: DagsterInstance, moment: datetime, most: int) -> set[str]:
+    """The batches whose newest run failed since a moment; `most` failed runs are looked at."""
+    from dagster import DagsterRunStatus, RunsFilter
+
+    failed = instance.get_run_records(
+        RunsFilter(job_name=JOB, statuses=[DagsterRunStatus.FAILURE], updated_after=moment),
+        limit=most,
+    )
+    runs = {r.dagster_run.run_id: r.dagster_run.tags.get(PARTITION_TAG) for r in failed}
+    newest = {b: newest_run(instance, b) for b in set(runs.values()) if b}
+    return {b for b, record in newest.items() if record and record.dagster_run.run_id in runs}
+
+
+def newest_materializations(instance: DagsterInstance, asset: str) -> dict[str, int]:
+    """By batch, the place of its newest materialization of an asset in Dagster's event log."""
+    from dagster import AssetKey, DagsterEventType
+
+    return dict(
+        instance.get_latest_storage_id_by_partition(
+            AssetKey(asset), DagsterEventType.ASSET_MATERIALIZATION
+        )
+    )
+
+
+def made_by(instance: DagsterInstance, asset: str, places: Sequence[int]) -> dict[str, str]:
+    """By batch, the code version of the materializations at these places of the event log."""
+    from dagster import AssetKey, AssetRecordsFilter
+
+    if not places:
+        return {}
+    found = instance.fetch_materializations(
+        AssetRecordsFilter(AssetKey(asset), storage_ids=places), limit=len(places)
+    )
+    versions: dict[str, str] = {}
+    for record in found.records:
+        made = record.asset_materialization
+        version = (made.tags or {}).get(_CODE_VERSION_TAG) if made else None
+        if record.partition_key and version:
+            versions[record.partition_key] = version
+    return versions
+
+
+def newest_outcome(instance: DagsterInstance, batch: str) -> tuple[Outcome | None, dict[str, str]]:
+    """How the newest run of a batch stands, None where it has none, and the run's tags."""
+    record = newest_run(instance, batch)
+    if record is None:
+        return None, {}
+    return _outcome(record, restarts=True), dict(record.dagster_run.tags)
 
 
 def runs_of(instance: DagsterInstance, batch: str) -> Sequence[RunRecord]:

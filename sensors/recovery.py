@@ -29,7 +29,10 @@ from argus_pipeline.batches.limits import Limits, read_limits
 from argus_pipeline.batches.recovery import Attempt, Decision, Outcome, Step, decide
 from argus_pipeline.errors import ArgusError, BadInput, Unavailable
 from argus_pipeline.run_records import ASKED_TAG, MANIFEST_ETAG_TAG, PARTITION_TAG
+from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
+from assets.common import batches
+from assets.versions import code_versions
 from resources.object_store import ObjectStoreResource
 from sensors.uploads import batch_job, present_manifest, run_request
 
@@ -90,8 +93,18 @@ def recovery(context: SensorEvaluationContext, object_store: ObjectStoreResource
     requests = [one.request for one in found if one.request is not None]
     for request in requests:
         context.log.info(f"{request.partition_key}: another attempt, {request.run_key}")
+    # Keys that were archived: whoever asks for such a batch gets it back.
+    gone = [
+        one.partition_key
+        for one in requests
+        if one.partition_key
+        and not instance.has_dynamic_partition(run_records.PARTITIONS_NAME, one.partition_key)
+    ]
+    for key in gone:
+        store.delete(keys.archived(key))
     return SensorResult(
         run_requests=requests,
+        dynamic_partitions_requests=[batches.build_add_request(gone)] if gone else [],
         asset_events=[one.news for one in found if one.news is not None],
         cursor=json.dumps(sorted(over & {run for runs in failed.values() for run in runs})),
         skip_reason=None if requests else "No batch is due for another attempt.",
@@ -156,6 +169,7 @@ def _give_up(
         attempts=len(attempts),
         campaign=campaign,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
+        code_versions=code_versions(),
     )
     given_up.give_up(store, record)
     return AssetObservation(
@@ -178,4 +192,6 @@ def _ask(instance: DagsterInstance, store: ObjectStore, retry: given_up.Retry) -
         store, retry.batch, runs[0].dagster_run.tags if runs else {}
     )
     run_key = f"{retry.batch}:{etag}:{retry.token}"
+    # What the run makes is deleted for its age again, where that is wished.
+    store.delete(keys.expired(retry.batch))
     return _Recovered(run_request(manifest, key, etag, run_key, {ASKED_TAG: retry.token}))

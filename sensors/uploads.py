@@ -33,6 +33,7 @@ from argus_pipeline.run_records import (
     PARTITIONS_NAME,
     SIZE_TAG,
 )
+from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
 from assets.common import batches
 from resources.database import DatabaseResource
@@ -88,6 +89,8 @@ def completed_uploads(
         if candidate.folder.manifest_key in cursor.rejected:
             store.delete(arrivals.rejection_key(candidate.folder.name))
     new = [c.folder.name for c in accepted if c.folder.name not in known]
+    for batch in new:
+        store.delete(keys.archived(batch))
     return SensorResult(
         run_requests=[_request(candidate) for candidate in accepted],
         dynamic_partitions_requests=[batches.build_add_request(new)] if new else [],

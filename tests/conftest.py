@@ -115,7 +115,7 @@ def store_server(request: pytest.FixtureRequest, servers_folder: Path) -> Iterat
     server: LocalStore = (
         Minio(servers_folder / "minio")
         if request.param == "minio"
-        else SeaweedFS(servers_folder / "seaweedfs")
+        else SeaweedFS(servers_folder / "seaweedfs", bucket=BUCKET)
     )
     try:
         server.start()

@@ -165,6 +165,17 @@ def list_folders(store: ObjectStore, days: Sequence[date]) -> Iterator[Folder]:
             yield Folder(day, folder.removeprefix(prefix).removesuffix("/"))
 
 
+def folders_before(store: ObjectStore, day: date) -> Iterator[Folder]:
+    """All batch folders of the days before `day`, the newest day first."""
+    for prefix in _every_day(store):
+        try:
+            of = datetime.strptime(prefix, "incoming/%Y/%m/%d/").date()
+        except ValueError:
+            continue
+        if of < day:
+            yield from list_folders(store, [of])
+
+
 def read_candidate(store: ObjectStore, folder: Folder) -> Candidate | None:
     """Read the manifest of a folder; None while there is none, for the upload is still going on.
 
@@ -216,12 +227,10 @@ def locate_manifest(store: ObjectStore, batch: str, hint: str | None = None) -> 
     for key in likely:
         if store.head(key) is not None:
             return key
-    for year in _newest_first(store, "incoming/"):
-        for month in _newest_first(store, year):
-            for day in _newest_first(store, month):
-                key = f"{day}{batch}/{keys.MANIFEST_NAME}"
-                if store.head(key) is not None:
-                    return key
+    for day in _every_day(store):
+        key = f"{day}{batch}/{keys.MANIFEST_NAME}"
+        if store.head(key) is not None:
+            return key
     raise BadInput(
         f"the batch {batch!r} has no manifest",
         where=store.uri("incoming/"),
@@ -262,6 +271,13 @@ def upload_state(store: ObjectStore, batch: str) -> UploadState:
             return UploadState(False)
     locate_manifest(store, batch)
     return UploadState(True)
+
+
+def _every_day(store: ObjectStore) -> Iterator[str]:
+    """The prefixes of all days that there are, the newest first."""
+    for year in _newest_first(store, "incoming/"):
+        for month in _newest_first(store, year):
+            yield from _newest_first(store, month)
 
 
 def _newest_first(store: ObjectStore, prefix: str) -> Sequence[str]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
 from argus_pipeline.storage import keys
@@ -18,7 +18,10 @@ from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """Why a batch was given up. `campaign` is None where it has none or its manifest is bad."""
+    """Why a batch was given up. `campaign` is None where it has none or its manifest is bad.
+
+    `code_versions` by asset tell later whether other code may fare better.
+    """
 
     batch: str
     reason: str
@@ -27,6 +30,7 @@ class GivenUp:
     attempts: int
     campaign: str | None
     at: str
+    code_versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def command(self) -> str:

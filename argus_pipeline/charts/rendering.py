@@ -53,9 +53,14 @@ def render(chart: alt.TopLevelMixin) -> RenderedChart:
     return RenderedChart(
         html=page(spec, svg, _title(spec)).encode(),
         svg=svg.encode(),
-        png=recompressed(vl_convert.svg_to_png(svg, scale=_SCALE)),
+        png=picture(svg),
         preview_png=_preview(svg),
     )
+
+
+def picture(svg: str) -> bytes:
+    """A drawing as a picture at twice the size."""
+    return recompressed(vl_convert.svg_to_png(svg, scale=_SCALE))
 
 
 def _title(spec: dict[str, Any]) -> str:
@@ -65,9 +70,9 @@ def _title(spec: dict[str, Any]) -> str:
 
 def _preview(svg: str) -> bytes:
     """The largest picture that fits, or the smallest that is tried."""
-    picture = b""
+    found = b""
     for scale in _PREVIEW_SCALES:
-        picture = recompressed(vl_convert.svg_to_png(svg, scale=scale))
-        if len(picture) <= MAX_PREVIEW_BYTES:
+        found = recompressed(vl_convert.svg_to_png(svg, scale=scale))
+        if len(found) <= MAX_PREVIEW_BYTES:
             break
-    return picture
+    return found

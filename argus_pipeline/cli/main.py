@@ -15,9 +15,11 @@ from argus_pipeline.cli import (
     demo,
     diagnose,
     diagnosis,
+    forget,
     inspect,
     knowledge,
     parse,
+    presign,
     quarantine,
     query,
     report,
@@ -45,6 +47,7 @@ app.command(rich_help_panel="Work with recordings")(parse.parse)
 app.command(rich_help_panel="Work with recordings")(inspect.inspect)
 app.command(rich_help_panel="Work with recordings")(simulate.simulate)
 app.command(rich_help_panel="Work with recordings")(upload.upload)
+app.command(rich_help_panel="Work with recordings")(presign.presign)
 app.command(rich_help_panel="Read what came of them")(status.status)
 app.command(rich_help_panel="Work with recordings")(retry.retry)
 app.command(rich_help_panel="Read what came of them")(report.report)
@@ -60,6 +63,7 @@ app.add_typer(knowledge.app, name="knowledge", rich_help_panel="Read what came o
 app.command(rich_help_panel="Run the stack")(stack.up)
 app.command(rich_help_panel="Run the stack")(stack.down)
 app.command(rich_help_panel="Run the stack")(stack.doctor)
+app.command(rich_help_panel="Run the stack")(forget.forget)
 app.command(rich_help_panel="Run the stack")(demo.demo)
 
 

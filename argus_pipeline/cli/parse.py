@@ -56,6 +56,13 @@ def parse(
         str, typer.Option(help="One ASCII character between the fields of the CSV, or \\t.")
     ] = ",",
     line_end: Annotated[str, typer.Option(help="End of the CSV's lines: crlf or lf.")] = "crlf",
+    spreadsheet_safe: Annotated[
+        bool,
+        typer.Option(
+            "--spreadsheet-safe",
+            help="Put ' before texts in the CSV that a spreadsheet would run as a formula.",
+        ),
+    ] = False,
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", help="Threads in all; 0: one for each core.", min=0)
     ] = 0,
@@ -101,7 +108,7 @@ def parse(
             out,
             specifications=specifications,
             formats=chosen,
-            style=CsvStyle(delimiter.replace("\\t", "\t"), _LINE_ENDS[line_end]),
+            style=CsvStyle(delimiter.replace("\\t", "\t"), _LINE_ENDS[line_end], spreadsheet_safe),
             jobs=jobs or os.cpu_count() or 1,
             strict=strict,
             progress=progress,

@@ -36,6 +36,10 @@ def up(
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait until the UI and the daemon answer.")
     ] = True,
+    read_only_ui: Annotated[
+        bool,
+        typer.Option("--read-only-ui", help="Start a second UI, for those who may look only."),
+    ] = False,
 ) -> None:
     """Start the local stack: Postgres, an S3 store and Dagster, on this machine only.
 
@@ -58,10 +62,12 @@ def up(
             ui_port=ui_port,
             with_dagster=dagster,
             wait=wait,
+            read_only_ui=read_only_ui,
         )
     console.print(f"Ready after {time.monotonic() - began:.1f} s.\n")
     rows = {
         "Dagster UI": environment.get("ARGUS_UI_URL") if dagster else None,
+        "Read-only UI": environment.get("ARGUS_READ_ONLY_UI_URL"),
         "S3 endpoint": environment.get("ARGUS_S3_ENDPOINT", "AWS"),
         "Bucket": environment["ARGUS_S3_BUCKET"],
         "Addresses, keys": str(stack.environment_file),

@@ -44,6 +44,22 @@ def upload(
         str | None,
         typer.Option(metavar="ID", help="Go on with this batch after a stop. Default: a new id."),
     ] = None,
+    limit: Annotated[
+        str | None, typer.Option(metavar="RATE", help="At most so fast, such as 10MB/s.")
+    ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="DIR holds folders: upload each as it is complete."),
+    ] = False,
+    settle: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0, help="With --watch: how long nothing must change in a folder."
+        ),
+    ] = 30.0,
+    once: Annotated[
+        bool, typer.Option("--once", help="With --watch: look once, then end.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything and send nothing.")
     ] = False,
@@ -56,20 +72,31 @@ def upload(
     Every file goes with its SHA-256, which the store checks; the manifest goes last and completes
     the batch. After a crash, run it again with --batch and the id that it showed: files that are
     there already are not sent again. A folder with a batch.json (as `argus simulate` writes it)
-    needs no options.
+    needs no options. With --watch each folder in DIR becomes a batch when it has a file named
+    .complete, or when nothing in it has changed for --settle seconds.
     """
     from rich.console import Console
 
     from argus_pipeline import settings
+    from argus_pipeline.cli.upload_watch import watch_folder
     from argus_pipeline.errors import ArgusError, Unavailable
     from argus_pipeline.storage.object_store import ObjectStore
     from argus_pipeline.upload import client
     from argus_pipeline.upload.files import find_files
     from argus_pipeline.upload.options import BATCH_FILE, BatchOptions, parse_tags
+    from argus_pipeline.upload.pace import Pace, parse_rate
+    from argus_pipeline.upload.watch import Watch
 
     said = BatchOptions(
         vehicle, platform, firmware, firmware_from, campaign, priority, parse_tags(tag or ())
     )
+    pace = Pace(parse_rate(limit) if limit else None)
+    if watch:
+        if len(paths) != 1 or not paths[0].is_dir() or batch is not None or dry_run:
+            raise typer.BadParameter("goes with one folder, without --batch or --dry-run")
+        watching = Watch(ObjectStore(settings.load()), paths[0], said, settle, pace)
+        watch_folder(watching, once=once, as_json=as_json)
+        return
     options = said.over(_brought_along(paths))
     if options.missing():
         names = ", ".join(f"--{name}" for name in options.missing())
@@ -78,7 +105,7 @@ def upload(
     console = Console(stderr=True, highlight=False)
     found = find_files(paths)
     _tell_skipped(console, found)
-    with _progress(console) as progress:
+    with upload_progress(console) as progress:
         prepared = client.prepare(found.files, options, batch=batch, progress=progress)
     if dry_run:
         _print_dry_run(prepared, as_json=as_json)
@@ -93,8 +120,8 @@ def upload(
             soft_wrap=True,
         )
     try:
-        with _progress(console) as progress:
-            uploaded = client.upload(store, prepared, progress=progress)
+        with upload_progress(console) as progress:
+            uploaded = client.upload(store, prepared, progress=progress, pace=pace)
     except Unavailable as error:
         raise Unavailable(
             error.what,
@@ -172,7 +199,8 @@ def _print_dry_run(batch: Batch, *, as_json: bool) -> None:
 
 
 @contextmanager
-def _progress(console: Console) -> Iterator[Progress]:
+def upload_progress(console: Console) -> Iterator[Progress]:
+    """A bar for each stage of an upload, where there is a terminal."""
     from rich import progress as rich_progress
 
     from argus_pipeline.upload.client import Stage

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from argus_pipeline.recordings import plain_csv
+from argus_pipeline.recordings.spreadsheet import harmless
+
 if TYPE_CHECKING:
     import argus_native
     from typing_extensions import Buffer
@@ -52,10 +55,14 @@ class TableBatch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CsvStyle:
-    """How the CSV is written: one ASCII character between fields, `\\r\\n` or `\\n` after rows."""
+    """How the CSV is written: one ASCII character between fields, `\\r\\n` or `\\n` after rows.
+
+    `spreadsheet_safe`: texts that a spreadsheet would run as a formula get an apostrophe.
+    """
 
     delimiter: str = ","
     line_end: str = "\r\n"
+    spreadsheet_safe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +138,11 @@ class _Table:
         # The native reader's threads have written the rows already.
         rows = getattr(batch, "csv_rows", None)
         with self.files[CSV].open("ab") as file:
+            if style.spreadsheet_safe:
+                safe = harmless(pa.record_batch(batch))
+                ends = {"delimiter": style.delimiter, "line_end": style.line_end}
+                file.write(plain_csv.to_csv(safe, header=self.rows == 0, **ends))
+                return
             if rows is None:
                 file.write(
                     batch.to_csv(

@@ -30,8 +30,11 @@ from argus_pipeline.stack.processes import Command, ProcessRecord
 CODE_SERVER: Final = "code-server"
 WEBSERVER: Final = "webserver"
 DAEMON: Final = "daemon"
+READ_ONLY: Final = "read-only-webserver"
+"""A second webserver, in which nobody can start, stop or change anything; where it is asked for."""
+
 # In the order of starting; stopping goes backwards.
-NAMES: Final = (CODE_SERVER, WEBSERVER, DAEMON)
+NAMES: Final = (CODE_SERVER, WEBSERVER, READ_ONLY, DAEMON)
 READY_S: Final = 120.0
 STOP_S: Final = 10.0
 RUN_STOP_S: Final = 20.0
@@ -110,6 +113,17 @@ class DagsterProcesses:
         return self._start(
             WEBSERVER,
             ["dagster_webserver", "--host", HOST, "--port", str(port), *self._workspace()],
+            address=f"http://{HOST}:{port}",
+        )
+
+    def start_read_only(self, port: int) -> ProcessRecord:
+        """Start the UI for those who may look only."""
+        return self._start(
+            READ_ONLY,
+            [
+                *("dagster_webserver", "--read-only", "--host", HOST, "--port", str(port)),
+                *self._workspace(),
+            ],
             address=f"http://{HOST}:{port}",
         )
 

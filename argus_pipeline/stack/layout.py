@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,12 @@ class Stack:
     @property
     def seaweedfs(self) -> SeaweedFS:
         """The default store, running or not."""
-        return SeaweedFS(self.home / "seaweedfs", log=self.home / "logs" / "seaweedfs.log")
+        return SeaweedFS(
+            self.home / "seaweedfs",
+            log=self.home / "logs" / "seaweedfs.log",
+            bucket=os.environ.get("ARGUS_S3_BUCKET") or plans.DEFAULT_BUCKET,
+            prefix=(os.environ.get("ARGUS_S3_PREFIX") or "").strip("/"),
+        )
 
     @property
     def minio(self) -> Minio:

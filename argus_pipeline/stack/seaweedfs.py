@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 import sysconfig
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from argus_pipeline.stack import ports, processes, stores
 from argus_pipeline.stack.files import make_private_folder, read_json, write_private
 from argus_pipeline.stack.ports import HOST
 from argus_pipeline.stack.processes import Command, ProcessRecord
+from argus_pipeline.storage.policies import Role, policy
 
 # It stops in 2 s, or waits 27 s for idle connections; a kill loses nothing that it acknowledged.
 STOP_S: Final = 5.0
@@ -38,6 +40,19 @@ class SeaweedFS(stores.LocalStore):
     """One SeaweedFS (master, volume, filer and S3 in a process) below one folder."""
 
     name = "seaweedfs"
+
+    def __init__(
+        self, folder: Path, *, log: Path | None = None, bucket: str = "argus", prefix: str = ""
+    ) -> None:
+        super().__init__(folder, log=log)
+        # What the keys of vehicles and readers are confined to.
+        self._bucket = bucket
+        self._prefix = prefix
+
+    @property
+    def roles_file(self) -> Path:
+        """The keys of each role, readable by the owner only."""
+        return self.folder / "roles.json"
 
     def start(self) -> ProcessRecord:
         """Start it, or leave it alone where it answers already.
@@ -76,7 +91,9 @@ class SeaweedFS(stores.LocalStore):
         chosen = ports.free_ports(len(_SERVICES), preferred=wished, offset=ports.GRPC_OFFSET)
         write_private(self._state, json.dumps({**state, "ports": chosen}, indent=1))
         keys = self.folder / "s3.json"
-        write_private(keys, _identities(str(state["access_key"]), str(state["secret_key"])))
+        owner = (str(state["access_key"]), str(state["secret_key"]))
+        roles = self._roles()
+        write_private(keys, _identities(owner, roles, self._bucket, self._prefix))
         settings = self.settings("any")
         record = processes.start(
             Command(
@@ -97,6 +114,13 @@ class SeaweedFS(stores.LocalStore):
         processes.save(record, self._process)
         processes.wait_ready(record, lambda: stores.ask(settings), patience_s=stores.READY_S)
         return record
+
+    def _roles(self) -> dict[str, dict[str, str]]:
+        """The keys of each role; made once."""
+        known = read_json(self.roles_file)
+        roles = {role.value: known.get(role.value) or stores.new_keys() for role in Role}
+        write_private(self.roles_file, json.dumps(roles, indent=1))
+        return roles
 
     def _options(self, chosen: list[int], keys: Path) -> list[str]:
         options = {
@@ -122,16 +146,26 @@ def _new_keys() -> dict[str, str]:
     return {**stores.new_keys(), **{name: secrets.token_hex(20) for name in _SIGNING_KEYS}}
 
 
-def _identities(access_key: str, secret_key: str) -> str:
+def _identities(
+    owner: tuple[str, str], roles: Mapping[str, Mapping[str, str]], bucket: str, prefix: str
+) -> str:
+    def identity(name: str, access_key: str, secret_key: str, **rights: object) -> object:
+        credentials = [{"accessKey": access_key, "secretKey": secret_key}]
+        return {"name": name, "credentials": credentials, **rights}
+
     return json.dumps(
         {
             "identities": [
-                {
-                    "name": "argus",
-                    "credentials": [{"accessKey": access_key, "secretKey": secret_key}],
-                    "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-                }
-            ]
+                identity("argus", *owner, actions=["Admin", "Read", "Write", "List", "Tagging"]),
+                *(
+                    identity(name, own["access_key"], own["secret_key"], policyNames=[name])
+                    for name, own in roles.items()
+                ),
+            ],
+            "policies": [
+                {"name": role.value, "content": json.dumps(policy(role, bucket, prefix))}
+                for role in Role
+            ],
         }
     )
 

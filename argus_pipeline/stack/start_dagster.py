@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
@@ -36,6 +37,7 @@ def start_dagster(
     *,
     ui_port: int | None,
     wait: bool,
+    read_only_ui: bool = False,
 ) -> dict[str, str]:
     """Start what does not run yet; return the environment with the UI's address in it.
 
@@ -84,6 +86,16 @@ def start_dagster(
         daemon = ours.record(dagster.DAEMON) or ours.start_daemon()
         if wait:
             processes.wait_ready(server, lambda: _loaded(url), patience_s=dagster.READY_S)
+    looking = ours.record(dagster.READ_ONLY)
+    if looking is None and read_only_ui:
+        looking = ours.start_read_only(ports.free_ports(1)[0])
+        if wait:
+            processes.wait_ready(
+                looking, partial(_loaded, looking.address), patience_s=dagster.READY_S
+            )
+        progress.ended(dagster.READ_ONLY, "started", time.time() - looking.since, looking.address)
+    if looking is not None:
+        environment = {**environment, "ARGUS_READ_ONLY_UI_URL": looking.address}
     with part(progress, dagster.DAEMON, lambda: daemon if daemon_ran else None):
         if wait and not daemon_ran:
             processes.wait_ready(daemon, lambda: _beats(url, daemon.since), patience_s=HEARTBEAT_S)

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from argus_pipeline.settings import Settings
 from argus_pipeline.stack import stores
 from argus_pipeline.stack.findings import Finding, fail, ok, warn
+from argus_pipeline.storage.stale_uploads import read_rule
 
 PROBE_PREFIX: Final = ".argus-doctor/"
 # Signed requests are refused from 15 minutes on; before that, times in listings are misleading.
@@ -41,6 +42,7 @@ def check_store(settings: Settings) -> Iterator[Finding]:
             ("ranged read", probe.ranged_read),
             ("checksum", probe.wrong_checksum),
             ("multipart", probe.list_parts),
+            ("stale uploads", probe.stale_uploads),
         ):
             yield _guarded(name, check)
     finally:
@@ -119,6 +121,25 @@ class _Probe:
             name,
             "ListParts gives back no digest of the parts",
             "Interrupted uploads cannot be resumed safely; use SeaweedFS, MinIO or AWS S3",
+        )
+
+    def stale_uploads(self) -> Finding:
+        name = "stale uploads"
+        days = read_rule(self._client, self._bucket)
+        if days is not None:
+            return ok(name, f"unfinished uploads are ended after {days} days, by the bucket's rule")
+        headers = self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)["ResponseMetadata"]
+        if "minio" in str(headers.get("HTTPHeaders", {}).get("server", "")).lower():
+            return ok(
+                name,
+                "MinIO ends unfinished uploads by its own setting: 24 hours, unless it is raised "
+                "for weak links by `mc admin config set ALIAS api stale_uploads_expiry=168h`, as "
+                "`argus up` does",
+            )
+        return warn(
+            name,
+            "the bucket has no rule that ends unfinished uploads; they take space unseen",
+            "Give it one with AbortIncompleteMultipartUpload, see docs/uploading.md",
         )
 
     def clean_up(self) -> None:

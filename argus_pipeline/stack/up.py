@@ -38,6 +38,7 @@ def up(
     ui_port: int | None = None,
     with_dagster: bool = True,
     wait: bool = True,
+    read_only_ui: bool = False,
 ) -> dict[str, str]:
     """Start what does not run yet.
 
@@ -48,6 +49,7 @@ def up(
         ui_port: a port for the UI that must be free; by default one that is.
         with_dagster: False starts database and store only.
         wait: whether to wait until UI and daemon answer.
+        read_only_ui: start a second UI, in which nothing can be started or changed.
 
     Returns:
         What was written to `environment.json`.
@@ -80,7 +82,14 @@ def up(
         stack.save(state, environment)
         if with_dagster:
             environment = start_dagster(
-                stack, plan, state, environment, progress, ui_port=ui_port, wait=wait
+                stack,
+                plan,
+                state,
+                environment,
+                progress,
+                ui_port=ui_port,
+                wait=wait,
+                read_only_ui=read_only_ui,
             )
         return environment
 
@@ -108,7 +117,9 @@ def down(stack: Stack, progress: Progress) -> list[str]:
 
 
 def _start_database(stack: Stack, plan: Plan, progress: Progress) -> dict[str, str]:
+    from argus_pipeline.database.engine import create_engine
     from argus_pipeline.database.migrate import migrate
+    from argus_pipeline.database.roles import ensure_roles
 
     if plan.database_url is None:
         server = stack.postgres
@@ -122,6 +133,13 @@ def _start_database(stack: Stack, plan: Plan, progress: Progress) -> dict[str, s
         progress.ended("postgres", "external", 0, "named by ARGUS_DATABASE_URL")
     with part(progress, "schema", done="up to date"):
         migrate(url)
+        if plan.database_url is None:
+            # In a database of somebody else's an administrator does it (docs/operations.md).
+            engine = create_engine(url)
+            try:
+                ensure_roles(engine)
+            finally:
+                engine.dispose()
     _import_knowledge(url, progress)
     dagster_url = os.environ.get("ARGUS_DAGSTER_DATABASE_URL") if plan.database_url else None
     return {
@@ -154,6 +172,7 @@ def _import_knowledge(url: str, progress: Progress) -> None:
 
 def _start_store(stack: Stack, plan: Plan, progress: Progress) -> dict[str, str]:
     from argus_pipeline.storage.object_store import ObjectStore
+    from argus_pipeline.storage.stale_uploads import days_until_stale, ensure_rule
 
     if plan.store == plans.EXTERNAL:
         with part(progress, "store", done="external"):
@@ -170,7 +189,10 @@ def _start_store(stack: Stack, plan: Plan, progress: Progress) -> dict[str, str]
         if not running:
             server.start()
         settings = server.settings(plan.bucket, plan.prefix)
-        ObjectStore(settings).ensure_bucket()
+        objects = ObjectStore(settings)
+        objects.ensure_bucket()
+        # MinIO refuses it; its own setting says the same there.
+        ensure_rule(objects.client, plan.bucket, days_until_stale())
     return _store_environment(settings)
 
 

@@ -21,6 +21,10 @@ REPORTS = "reports/"
 CAMPAIGNS = "campaigns/"
 GIVEN_UP = "given-up/"
 RETRIES = "retries/"
+ARCHIVED = "archived/"
+EXPIRED = "expired/"
+FORGETTING = "forgetting/"
+BETWEEN_STEPS = "dagster/storage/"
 ALERTS = "alerts/"
 
 
@@ -82,6 +86,16 @@ def given_up(batch: str) -> str:
 def retry(batch: str) -> str:
     """A person's request to try a batch again, until there is a run for it."""
     return f"{RETRIES}{batch}.json"
+
+
+def archived(batch: str) -> str:
+    """That Dagster no longer lists a batch as a partition."""
+    return f"{ARCHIVED}{batch}.json"
+
+
+def expired(batch: str) -> str:
+    """Which data of a batch was deleted for its age."""
+    return f"{EXPIRED}{batch}.json"
 
 
 def campaign_page(campaign: str) -> str:

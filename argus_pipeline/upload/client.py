@@ -22,6 +22,7 @@ from argus_pipeline.storage.object_store import ObjectExists, ObjectMissing, Obj
 from argus_pipeline.upload import plan, transfer
 from argus_pipeline.upload.files import check_unchanged, fingerprint, size_of
 from argus_pipeline.upload.options import BatchOptions
+from argus_pipeline.upload.pace import Pace
 from argus_pipeline.upload.plan import Action, LocalFile, StoredFile
 
 # Several requests at a time hide the store's answer times; each may hold a part of 16 MiB.
@@ -91,7 +92,7 @@ class Uploaded:
         already_there: the whole batch was there before, with the same content.
         sent: names of the files that were sent now.
         kept: names of the files that were there already.
-        sent_bytes: bytes of the files that were sent now.
+        sent_bytes: bytes that were sent now; of a file that was sent in part before, the rest.
         seconds: how long it took.
     """
 
@@ -102,6 +103,11 @@ class Uploaded:
     kept: tuple[str, ...]
     sent_bytes: int
     seconds: float
+
+
+def new_id(options: BatchOptions, now: datetime) -> str:
+    """An id for a new batch: of the time, the vehicle and chance."""
+    return plan.new_batch_id(str(options.vehicle), now, secrets.token_hex(2))
 
 
 def prepare(
@@ -126,8 +132,7 @@ def prepare(
     """
     checked = options.checked()
     if batch is None:
-        now = now or datetime.now(UTC)
-        batch = plan.new_batch_id(str(checked.vehicle), now, secrets.token_hex(2))
+        batch = new_id(checked, now or datetime.now(UTC))
     else:
         safe_name(batch, "--batch")
     # The id's own time makes the manifest of a repeated upload the same to the byte.
@@ -145,8 +150,16 @@ def prepare(
     return Batch(created.date(), manifest, files)
 
 
-def upload(store: ObjectStore, batch: Batch, *, progress: Progress = SILENT) -> Uploaded:
+def upload(
+    store: ObjectStore, batch: Batch, *, progress: Progress = SILENT, pace: Pace | None = None
+) -> Uploaded:
     """Send what is not there yet, and the manifest last.
+
+    Args:
+        store: where to.
+        batch: what `prepare` made.
+        progress: is told how far it is.
+        pace: how fast all parts together may be.
 
     Raises:
         BadInput: a file changed meanwhile, or the batch is there with other content.
@@ -163,7 +176,9 @@ def upload(store: ObjectStore, batch: Batch, *, progress: Progress = SILENT) -> 
     total = sum(f.size for f in batch.files if actions[f.name] is not Action.NOTHING)
     progress.began(Stage.SENDING, total)
 
-    def bring(file: LocalFile) -> bool:
+    def bring(file: LocalFile) -> int | None:
+        """The bytes that were sent; None where the file was there."""
+
         def advance(amount: int) -> None:
             progress.advanced(Stage.SENDING, amount)
 
@@ -173,9 +188,8 @@ def upload(store: ObjectStore, batch: Batch, *, progress: Progress = SILENT) -> 
             advance(file.size)
             action = Action.NOTHING
         if action is Action.NOTHING:
-            return False
-        transfer.send(store, key, file, parts, advance)
-        return True
+            return None
+        return transfer.send(store, key, file, parts, advance, pace=pace)
 
     with (
         ThreadPoolExecutor(PARTS_AT_A_TIME) as parts,
@@ -190,15 +204,14 @@ def upload(store: ObjectStore, batch: Batch, *, progress: Progress = SILENT) -> 
         store.put(batch.manifest_key, batch.manifest.to_json(), only_if_new=True)
     except ObjectExists:
         return _compared(store, batch, began)
-    sent = [file for file, was_sent in zip(batch.files, were_sent, strict=True) if was_sent]
-    kept = [file for file, was_sent in zip(batch.files, were_sent, strict=True) if not was_sent]
+    names = {file.name: amount for file, amount in zip(batch.files, were_sent, strict=True)}
     return Uploaded(
         batch=batch.id,
         manifest_key=batch.manifest_key,
         already_there=False,
-        sent=tuple(file.name for file in sent),
-        kept=tuple(file.name for file in kept),
-        sent_bytes=sum(file.size for file in sent),
+        sent=tuple(name for name, amount in names.items() if amount is not None),
+        kept=tuple(name for name, amount in names.items() if amount is None),
+        sent_bytes=sum(amount or 0 for amount in names.values()),
         seconds=time.monotonic() - began,
     )
 

@@ -54,6 +54,10 @@ class LocalFile:
         """Whether it goes in several parts."""
         return len(self.parts) > 1
 
+    def size_of_part(self, index: int) -> int:
+        """Bytes of one part, counted from 0."""
+        return min(self.part_size, self.size - index * self.part_size)
+
     @property
     def stored_checksum(self) -> str:
         """What S3 answers as the SHA-256 of this file when it was sent in these parts.

@@ -94,6 +94,12 @@ class Pipeline:
 
 
 @pytest.fixture
+def pipeline_type() -> type[Pipeline]:
+    """For tests that put one together from other resources."""
+    return Pipeline
+
+
+@pytest.fixture
 def pipeline(
     object_store: ObjectStore, store_settings: Settings, database_url: str
 ) -> Iterator[Pipeline]:

@@ -62,11 +62,11 @@ class StopAfter:
         self.left = files
         self.send = transfer.send
 
-    def __call__(self, *args: Any, **kwargs: Any) -> None:
+    def __call__(self, *args: Any, **kwargs: Any) -> int:
         if self.left <= 0:
             raise KeyboardInterrupt
         self.left -= 1
-        self.send(*args, **kwargs)
+        return self.send(*args, **kwargs)
 
 
 def test_what_was_uploaded_is_what_the_manifest_promises(
@@ -255,10 +255,11 @@ def test_a_file_that_changes_after_it_was_sent_completes_no_batch(
     batch = prepare(folder)
     send = transfer.send
 
-    def sending(store: ObjectStore, key: str, file: Any, *others: Any) -> None:
-        send(store, key, file, *others)
+    def sending(store: ObjectStore, key: str, file: Any, *others: Any, **more: Any) -> int:
+        sent = send(store, key, file, *others, **more)
         if file.name == "ecu1.dlt":
             file.path.write_bytes(b"later")
+        return sent
 
     monkeypatch.setattr(transfer, "send", sending)
     with pytest.raises(BadInput, match=r"ecu1\.dlt: changed during the upload"):
