@@ -91,7 +91,7 @@ class Uploaded:
         already_there: the whole batch was there before, with the same content.
         sent: names of the files that were sent now.
         kept: names of the files that were there already.
-        sent_bytes: bytes of the files that were sent now.
+        sent_bytes: how many bytes of them; parts that were there already do not count.
         seconds: how long it took.
     """
 
@@ -163,7 +163,7 @@ def upload(store: ObjectStore, batch: Batch, *, progress: Progress = SILENT) -> 
     total = sum(f.size for f in batch.files if actions[f.name] is not Action.NOTHING)
     progress.began(Stage.SENDING, total)
 
-    def bring(file: LocalFile) -> bool:
+    def bring(file: LocalFile) -> int | None:
         def advance(amount: int) -> None:
             progress.advanced(Stage.SENDING, amount)
 
@@ -173,16 +173,15 @@ def upload(store: ObjectStore, batch: Batch, *, progress: Progress = SILENT) -> 
             advance(file.size)
             action = Action.NOTHING
         if action is Action.NOTHING:
-            return False
-        transfer.send(store, key, file, parts, advance)
-        return True
+            return None
+        return transfer.send(store, key, file, parts, advance)
 
     with (
         ThreadPoolExecutor(PARTS_AT_A_TIME) as parts,
         ThreadPoolExecutor(FILES_AT_A_TIME) as threads,
         _cancelling(threads),
     ):
-        were_sent = list(threads.map(bring, batch.files))
+        took = list(threads.map(bring, batch.files))
 
     for file in batch.files:
         check_unchanged(file)
@@ -190,15 +189,15 @@ def upload(store: ObjectStore, batch: Batch, *, progress: Progress = SILENT) -> 
         store.put(batch.manifest_key, batch.manifest.to_json(), only_if_new=True)
     except ObjectExists:
         return _compared(store, batch, began)
-    sent = [file for file, was_sent in zip(batch.files, were_sent, strict=True) if was_sent]
-    kept = [file for file, was_sent in zip(batch.files, were_sent, strict=True) if not was_sent]
+    sent = [file for file, size in zip(batch.files, took, strict=True) if size is not None]
+    kept = [file for file, size in zip(batch.files, took, strict=True) if size is None]
     return Uploaded(
         batch=batch.id,
         manifest_key=batch.manifest_key,
         already_there=False,
         sent=tuple(file.name for file in sent),
         kept=tuple(file.name for file in kept),
-        sent_bytes=sum(file.size for file in sent),
+        sent_bytes=sum(size or 0 for size in took),
         seconds=time.monotonic() - began,
     )
 
