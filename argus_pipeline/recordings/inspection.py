@@ -11,8 +11,8 @@ from typing import Final, cast
 import argus_native
 
 from argus_pipeline.errors import ArgusError
+from argus_pipeline.recordings.apart import ApartReader
 from argus_pipeline.recordings.findings import Ecu, FaultReason, Inspection, MessageType
-from argus_pipeline.recordings.plugin_reader import PluginReader
 from argus_pipeline.recordings.reading import DLT, REC, Reading, open_reading
 from argus_pipeline.recordings.result import Fault, Status
 from argus_pipeline.recordings.source import Source, called, open_source
@@ -164,7 +164,7 @@ def _conclude(
     kinds = tally.lifecycle_kinds()
     reasons = faults.reasons()
     types = _message_types(tally.tables, specifications) if reading.format == REC else []
-    plugin = reading if isinstance(reading, PluginReader) else None
+    plugin = reading if isinstance(reading, ApartReader) else None
     return Inspection(
         recording=name,
         status=status,
