@@ -54,9 +54,9 @@ def upload(
     Example: argus upload recordings/ --vehicle LFV3A23C0K3000001 --platform J7 --firmware v2.3.1
 
     Every file goes with its SHA-256, which the store checks; the manifest goes last and completes
-    the batch. After a crash, run it again with --batch and the id that it showed: files that are
-    there already are not sent again. A folder with a batch.json (as `argus simulate` writes it)
-    needs no options.
+    the batch. After a crash, run it again with --batch and the id that it showed: files, and parts
+    of large files, that are there already are not sent again. A folder with a batch.json (as
+    `argus simulate` writes it) needs no options.
     """
     from rich.console import Console
 
