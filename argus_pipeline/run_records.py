@@ -29,6 +29,7 @@ PARTITION_TAG: Final = "dagster/partition"
 PARTITIONS_NAME: Final = "batch"
 MANIFEST_KEY_TAG: Final = "argus/manifest_key"
 MANIFEST_ETAG_TAG: Final = "argus/manifest_etag"
+RETRY_NUMBER_TAG: Final = "dagster/retry_number"
 WILL_RETRY_TAG: Final = "dagster/will_retry"
 PERMANENT: Final = "permanent"
 """Metadata of a failure that the same data will have again."""
@@ -39,6 +40,7 @@ JOB: Final = "batch"
 # Dagster starts a lost run again within seconds; what it said that it would and did not is over.
 _RESTARTED_WITHIN: Final = timedelta(minutes=3)
 _MOST_RUNS: Final = 100
+_MOST_RESTARTS: Final = 10
 # What Dagster's default launcher notes when the process of a run begins.
 _WORKER: Final = re.compile(r"Started process for run \(pid: (\d+)\)")
 # The code server reports a dead worker within a second, unless the database was away just then.
@@ -145,6 +147,24 @@ def runs_of(instance: DagsterInstance, batch: str) -> Sequence[RunRecord]:
     return instance.get_run_records(
         RunsFilter(job_name=JOB, tags={PARTITION_TAG: batch}), limit=_MOST_RUNS
     )
+
+
+def count_runs(instance: DagsterInstance) -> dict[str, int]:
+    """How many runs of batches there are, by status."""
+    from dagster import DagsterRunStatus, RunsFilter
+
+    return {
+        status.value.lower(): instance.get_runs_count(RunsFilter(job_name=JOB, statuses=[status]))
+        for status in DagsterRunStatus
+    }
+
+
+def count_restarts(instance: DagsterInstance) -> int:
+    """How many of them Dagster started again by itself."""
+    from dagster import RunsFilter
+
+    numbers = [str(number) for number in range(1, _MOST_RESTARTS + 1)]
+    return instance.get_runs_count(RunsFilter(job_name=JOB, tags={RETRY_NUMBER_TAG: numbers}))
 
 
 def goes_on(record: RunRecord) -> bool:

@@ -17,6 +17,7 @@ from argus_pipeline.cli import (
     diagnosis,
     inspect,
     knowledge,
+    metrics,
     parse,
     quarantine,
     query,
@@ -60,6 +61,7 @@ app.add_typer(knowledge.app, name="knowledge", rich_help_panel="Read what came o
 app.command(rich_help_panel="Run the stack")(stack.up)
 app.command(rich_help_panel="Run the stack")(stack.down)
 app.command(rich_help_panel="Run the stack")(stack.doctor)
+app.command(rich_help_panel="Run the stack")(metrics.metrics)
 app.command(rich_help_panel="Run the stack")(demo.demo)
 
 
