@@ -245,7 +245,7 @@ def lost_runs(
     time limit. To be asked by a process that lives where the workers of that launcher live; of
     other launchers' runs nothing is said.
     """
-    from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
+    from dagster import DagsterRunStatus, RunsFilter
     from dagster._core.launcher import DefaultRunLauncher
 
     if not isinstance(instance.run_launcher, DefaultRunLauncher):
@@ -254,17 +254,24 @@ def lost_runs(
         RunsFilter(statuses=[DagsterRunStatus.STARTED]), limit=most
     ):
         run = record.dagster_run
-        notes = instance.get_records_for_run(
-            run.run_id, of_type=DagsterEventType.ENGINE_EVENT, limit=20
-        ).records
-        said = (_WORKER.search(note.event_log_entry.message) for note in notes)
-        pids = [int(found[1]) for found in said if found]
+        pids = worker_pids(instance, run)
         newest = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
         heard = datetime.fromtimestamp(newest[0].timestamp, UTC) if newest else now
         if pids and now - heard > _REPORTED_WITHIN and not any(map(_is_worker, pids)):
             current = instance.get_run_by_id(run.run_id)
             if current is not None and not current.is_finished:
                 yield run, f"its worker (process {pids[-1]}) is gone"
+
+
+def worker_pids(instance: DagsterInstance, run: DagsterRun) -> Sequence[int]:
+    """The processes that the default launcher began for a run, the newest last."""
+    from dagster import DagsterEventType
+
+    notes = instance.get_records_for_run(
+        run.run_id, of_type=DagsterEventType.ENGINE_EVENT, limit=20
+    ).records
+    said = (_WORKER.search(note.event_log_entry.message) for note in notes)
+    return [int(found[1]) for found in said if found]
 
 
 def _is_worker(pid: int) -> bool:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import psutil
+from dagster import DagsterRunStatus, RunsFilter
 
+from argus_pipeline.run_records import JOB, worker_pids
 from argus_pipeline.stack import dagster_processes as dagster
 from argus_pipeline.stack import processes
 from benchmarks.chaos import clock, workers
@@ -51,8 +53,16 @@ def _some(turn: Turn, find: Callable[[], Sequence[psutil.Process]], most: float)
     return None
 
 
+def _batch_workers(turn: Turn) -> list[psutil.Process]:
+    """The workers of batches that run, and none of roll-ups."""
+    instance = turn.ground.instance
+    running = instance.get_runs(RunsFilter(job_name=JOB, statuses=[DagsterRunStatus.STARTED]))
+    pids = {pid for run in running for pid in worker_pids(instance, run)}
+    return [one for one in workers.run_workers(turn.ground.stack) if one.pid in pids]
+
+
 def _kill_run_worker(turn: Turn) -> None:
-    pid = _some(turn, lambda: workers.run_workers(turn.ground.stack), 8)
+    pid = _some(turn, lambda: _batch_workers(turn), 6)
     if pid is None:
         turn.told.append("there was no run worker")
     else:
@@ -152,13 +162,10 @@ def _with_many(fleet: Fleet) -> Sequence[int]:
     return [fleet.many, *range(min(2, fleet.count))]
 
 
-UNDISTURBED: Final = Fault(
-    "nothing", "nothing, a second time", _nothing, cases=lambda fleet: range(len(fleet.cases))
-)
+UNDISTURBED: Final = Fault("nothing", "nothing, a second time", _nothing)
 FAULTS: Final = {
     fault.name: fault
     for fault in (
-        UNDISTURBED,
         Fault("run-worker", "kill -9 of a run worker", _kill_run_worker),
         Fault("step", "kill -9 of a step process", _kill_step, cases=_with_many),
         Fault("code-server", "kill -9 of the code server", _kill_code_server),

@@ -21,7 +21,7 @@ from argus_pipeline.upload import client
 from argus_pipeline.upload.files import find_files
 from argus_pipeline.upload.options import BatchOptions, read_batch_file
 
-MEGABYTES: Final = 0.3
+MEGABYTES: Final = 0.1
 # More than 16 recordings: they are parsed in processes of their own.
 MANY: Final = 20
 # Three parts, and parsed in the process of its run.
