@@ -20,8 +20,8 @@ from benchmarks.chaos.proxy import Mood
 from benchmarks.chaos.turn import Fault, Turn
 from benchmarks.chaos.uploads import UPLOAD_FAULTS
 
-# From the first upload to the last report an undisturbed round takes about so long.
-_MOMENT: Final = (1.0, 25.0)
+_EARLY: Final = (0.0, 10.0)
+_MEANWHILE: Final = (0.0, 15.0)
 _AWAY: Final = (0.5, 6.0)
 _JAMMED: Final = (5.0, 15.0)
 _SET_BACK_S: Final = 60
@@ -35,6 +35,15 @@ def _own(turn: Turn) -> OwnGround:
 
 def _nothing(turn: Turn) -> None:
     """The undisturbed run."""
+
+
+def _moment(turn: Turn) -> None:
+    """A random moment: mostly while batches run, sometimes while they are uploaded and queued."""
+    if turn.dice.random() < 0.25:
+        turn.some_time(*_EARLY)
+        return
+    eventually(lambda: _batch_workers(turn), 90, 0.5)
+    turn.some_time(*_MEANWHILE)
 
 
 def _kill(turn: Turn, pid: int, what: str) -> None:
@@ -78,7 +87,7 @@ def _kill_step(turn: Turn) -> None:
 
 
 def _kill_code_server(turn: Turn) -> None:
-    turn.some_time(*_MOMENT)
+    _moment(turn)
     found = workers.code_processes(turn.ground.stack)
     if found:
         chosen = turn.dice.randrange(len(found))
@@ -88,7 +97,7 @@ def _kill_code_server(turn: Turn) -> None:
 
 def _kill_part(name: str) -> Callable[[Turn], None]:
     def strike(turn: Turn) -> None:
-        turn.some_time(*_MOMENT)
+        _moment(turn)
         record = turn.ground.stack.dagster().record(name)
         if record is not None:
             _kill(turn, record.pid, name)
@@ -98,7 +107,7 @@ def _kill_part(name: str) -> Callable[[Turn], None]:
 
 
 def _kill_postgres(turn: Turn) -> None:
-    turn.some_time(*_MOMENT)
+    _moment(turn)
     record = turn.ground.stack.postgres.running()
     if record is None:
         return
@@ -112,7 +121,7 @@ def _kill_postgres(turn: Turn) -> None:
 
 
 def _kill_store(turn: Turn) -> None:
-    turn.some_time(*_MOMENT)
+    _moment(turn)
     record = _own(turn).server.running()
     if record is not None:
         _kill(turn, record.pid, _own(turn).store_name)
@@ -121,7 +130,7 @@ def _kill_store(turn: Turn) -> None:
 
 def _jam(mood: Mood) -> Callable[[Turn], None]:
     def strike(turn: Turn) -> None:
-        turn.some_time(0, _MOMENT[1] / 2)
+        _moment(turn)
         proxy = _own(turn).proxy
         before = proxy.struck
         proxy.mood = mood
@@ -133,7 +142,7 @@ def _jam(mood: Mood) -> Callable[[Turn], None]:
 
 
 def _fill_disk(turn: Turn) -> None:
-    turn.some_time(0, _MOMENT[1] / 2)
+    _moment(turn)
     _own(turn).scratch.fill()
     seconds = turn.some_time(*_JAMMED)
     _own(turn).scratch.clear()
@@ -145,7 +154,7 @@ def _no_small_disk(ground: OwnGround) -> str | None:
 
 
 def _set_clock_back(turn: Turn) -> None:
-    turn.some_time(*_MOMENT)
+    _moment(turn)
     _own(turn).clock.set_back(_SET_BACK_S)
     turn.told.append(f"set back by {_SET_BACK_S} s")
 
