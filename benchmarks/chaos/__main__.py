@@ -108,9 +108,7 @@ def _options() -> argparse.Namespace:
         description=about,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--fault", action="append", choices=[UNDISTURBED.name, *FAULTS], help="by default all"
-    )
+    parser.add_argument("--fault", action="append", choices=names, help="by default all")
     parser.add_argument("--rounds", type=int, default=5, help="of each fault (5)")
     parser.add_argument("--batches", type=int, default=10, help="of the fleet (10)")
     parser.add_argument("--minutes", type=float, default=90, help="begin no round after that (90)")
