@@ -31,7 +31,7 @@ def test_each_line_names_its_batch_and_its_run(
     run = materialize()
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     events = {line["event"]: line for line in lines if "event" in line}
-    assert events["ASSET_MATERIALIZATION"]["run"] == events["RUN_SUCCESS"]["run"] == run
+    assert events["ASSET_MATERIALIZATION"]["run"] == events["STEP_SUCCESS"]["run"] == run
     assert all(line["batch"] == "b1" for line in lines)
     [ours] = [line for line in lines if "event" not in line and "two lines" in line["message"]]
     assert ours.pop("at").endswith("+00:00")
