@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Engine
@@ -84,10 +85,11 @@ def play(fault: Fault, turn: Turn) -> Verdict:
     theirs = [index for index in indexes if index not in fault.own(fleet)]
     with ThreadPoolExecutor(_UPLOADERS) as uploaders:
         sent = [uploaders.submit(_upload, turn, index) for index in theirs]
-        try:
-            fault.strike(turn)
-        finally:
-            ground.mend()
+        for step in (partial(fault.strike, turn), ground.mend):
+            try:
+                step()
+            except Exception as error:  # of whatever is broken: the other faults have their turn
+                turn.wrong.append(f"{type(error).__name__}: {error}")
         problems = _problems(sent)
     waiting = wait_for_none(lambda: settled(ground, batches), SETTLED_S)
     if fault.after is not None:
