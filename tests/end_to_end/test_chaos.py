@@ -24,18 +24,24 @@ def test_nothing_is_lost_when_a_run_worker_and_the_code_server_are_killed(
     ground.instance = dagster_instance
     fleet = Fleet(tmp_path, BATCHES, seed=7)
     engine = create_engine(ground.addresses["ARGUS_DATABASE_URL"])
-    dice, reference = random.Random(7), {}
-    undisturbed = Fault("none", "none", UNDISTURBED.strike)
-    for number, fault in enumerate((undisturbed, FAULTS["run-worker"], FAULTS["code-server"])):
-        turn = Turn(ground, fleet, engine, number, dice, reference)
+    reference = {}
+
+    def play_it(fault: Fault, number: int) -> None:
+        turn = Turn(ground, fleet, engine, number, random.Random(7), reference)
         verdict = play(fault, turn)
-        print(f"{fault.name}: {verdict.attempts} runs, {verdict.seconds:.0f} s, {turn.told}")
+        print(f"{fault.title}: {verdict.attempts} runs, {verdict.seconds:.0f} s, {turn.told}")
         assert verdict.problems == []
         assert verdict.equal == BATCHES
-        if number == 0:
-            reference = {
-                index: read_outputs(ground.store, engine, fleet.named(0, index))
-                for index in range(BATCHES)
-            }
-            assert all(len(outputs) > 20 for outputs in reference.values())
+
+    play_it(UNDISTURBED, 0)
+    for index in range(BATCHES):
+        reference[index] = read_outputs(ground.store, engine, fleet.named(0, index))
+        assert len(reference[index]) > 20
+    play_it(Fault("both", "both", kill_both), 1)
     engine.dispose()
+
+
+def kill_both(turn: Turn) -> None:
+    for name in ("run-worker", "code-server"):
+        FAULTS[name].strike(turn)
+    assert len([one for one in turn.told if one.startswith("killed")]) == 2
