@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-native fuzz up down doctor lint bench truth eval audit pins clean install
+.PHONY: help demo test test-native fuzz up down doctor lint bench truth eval chaos audit pins clean install
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -50,6 +50,9 @@ eval: install ## How good is the diagnosis: labelled batches against baselines, 
 
 audit: install ## Known weaknesses of the pinned dependencies (asks a service; docs/operations.md says how without)
 	@sh tools/audit.sh
+
+chaos: install ## Break a stack of its own in every way we know, and see that nothing is lost (about 90 minutes)
+	$(BIN)/python -m benchmarks.chaos
 
 pins: ## Renew the pinned dependencies (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

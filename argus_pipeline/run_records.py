@@ -6,10 +6,13 @@ Nothing here is stored. Whoever needs a type of Dagster's takes it from here.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
+
+import psutil
 
 from argus_pipeline import settings
 from argus_pipeline.batches.limits import Limits
@@ -27,6 +30,7 @@ PARTITIONS_NAME: Final = "batch"
 MANIFEST_KEY_TAG: Final = "argus/manifest_key"
 MANIFEST_ETAG_TAG: Final = "argus/manifest_etag"
 _CODE_VERSION_TAG: Final = "dagster/code_version"
+RETRY_NUMBER_TAG: Final = "dagster/retry_number"
 WILL_RETRY_TAG: Final = "dagster/will_retry"
 PERMANENT: Final = "permanent"
 """Metadata of a failure that the same data will have again."""
@@ -37,6 +41,11 @@ JOB: Final = "batch"
 # Dagster starts a lost run again within seconds; what it said that it would and did not is over.
 _RESTARTED_WITHIN: Final = timedelta(minutes=3)
 _MOST_RUNS: Final = 100
+_MOST_RESTARTS: Final = 10
+# What Dagster's default launcher notes when the process of a run begins.
+_WORKER: Final = re.compile(r"Started process for run \(pid: (\d+)\)")
+# The code server reports a dead worker within a second, unless the database was away just then.
+_REPORTED_WITHIN: Final = timedelta(seconds=20)
 
 
 def connect() -> DagsterInstance:
@@ -200,6 +209,24 @@ def runs_of(instance: DagsterInstance, batch: str) -> Sequence[RunRecord]:
     )
 
 
+def count_runs(instance: DagsterInstance) -> dict[str, int]:
+    """How many runs of batches there are, by status."""
+    from dagster import DagsterRunStatus, RunsFilter
+
+    return {
+        status.value.lower(): instance.get_runs_count(RunsFilter(job_name=JOB, statuses=[status]))
+        for status in DagsterRunStatus
+    }
+
+
+def count_restarts(instance: DagsterInstance) -> int:
+    """How many of them Dagster started again by itself."""
+    from dagster import RunsFilter
+
+    numbers = [str(number) for number in range(1, _MOST_RESTARTS + 1)]
+    return instance.get_runs_count(RunsFilter(job_name=JOB, tags={RETRY_NUMBER_TAG: numbers}))
+
+
 def goes_on(record: RunRecord) -> bool:
     """Whether a run has not ended, or Dagster itself is about to start it again."""
     run = record.dagster_run
@@ -266,6 +293,57 @@ def stuck_runs(
         )
         if reason is not None:
             yield run, reason
+
+
+def lost_runs(
+    instance: DagsterInstance, now: datetime, most: int
+) -> Iterator[tuple[DagsterRun, str]]:
+    """Runs of any job that have begun and whose worker is gone, with the reason to say so.
+
+    Dagster's default launcher leaves this to the code server, which stops looking once the
+    database was away at the wrong moment: the run would stay STARTED and keep its place until its
+    time limit. To be asked by a process that lives where the workers of that launcher live; of
+    other launchers' runs nothing is said.
+    """
+    from dagster import DagsterRunStatus, RunsFilter
+    from dagster._core.launcher import DefaultRunLauncher
+
+    if not isinstance(instance.run_launcher, DefaultRunLauncher):
+        return
+    for record in instance.get_run_records(
+        RunsFilter(statuses=[DagsterRunStatus.STARTED]), limit=most
+    ):
+        run = record.dagster_run
+        pids = worker_pids(instance, run)
+        newest = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
+        heard = datetime.fromtimestamp(newest[0].timestamp, UTC) if newest else now
+        if pids and now - heard > _REPORTED_WITHIN and not any(map(_is_worker, pids)):
+            current = instance.get_run_by_id(run.run_id)
+            if current is not None and not current.is_finished:
+                yield run, f"its worker (process {pids[-1]}) is gone"
+
+
+def worker_pids(instance: DagsterInstance, run: DagsterRun) -> Sequence[int]:
+    """The processes that the default launcher began for a run, the newest last."""
+    from dagster import DagsterEventType
+
+    notes = instance.get_records_for_run(
+        run.run_id, of_type=DagsterEventType.ENGINE_EVENT, limit=20
+    ).records
+    said = (_WORKER.search(note.event_log_entry.message) for note in notes)
+    return [int(found[1]) for found in said if found]
+
+
+def _is_worker(pid: int) -> bool:
+    """Whether a process may be a run worker. Another Python that got its pid is taken for it."""
+    try:
+        process = psutil.Process(pid)
+        is_python = any("python" in part for part in process.cmdline()[:1])
+        return process.status() != psutil.STATUS_ZOMBIE and is_python
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:
+        return True
 
 
 def end_stuck(instance: DagsterInstance, run: DagsterRun, reason: str) -> None:

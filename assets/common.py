@@ -1,5 +1,7 @@
 """What all assets of a batch share: the partitions, how they retry, and how they read a batch."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
@@ -23,7 +25,13 @@ from polars import DataFrame
 from argus_pipeline.batches.arrivals import locate_manifest
 from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.batches.manifest import Manifest, parse_manifest
-from argus_pipeline.run_records import MANIFEST_ETAG_TAG, MANIFEST_KEY_TAG, PARTITIONS_NAME
+from argus_pipeline.errors import BadInput
+from argus_pipeline.run_records import (
+    MANIFEST_ETAG_TAG,
+    MANIFEST_KEY_TAG,
+    PARTITIONS_NAME,
+    PERMANENT,
+)
 from argus_pipeline.storage.object_store import ObjectStore
 
 OWNERS: Final = ["team:argus"]
@@ -59,6 +67,15 @@ def after_upstream() -> AutomationCondition:
     """For what follows from that: in the same run, or as soon as an own run has ended."""
     updated = AutomationCondition.any_deps_updated()
     return updated.since(AutomationCondition.newly_requested()) & ~AutomationCondition.in_progress()
+
+
+@contextmanager
+def bad_data_is_final() -> Iterator[None]:
+    """Bad data ends a step at once: `RETRIES` would try the same bytes for two minutes."""
+    try:
+        yield
+    except BadInput as error:
+        raise Failure(str(error), metadata={PERMANENT: True}, allow_retries=False) from error
 
 
 def read_manifest(

@@ -30,7 +30,7 @@ from argus_pipeline.recordings.finished import remove_dropped
 from argus_pipeline.recordings.parsing import PARSER_VERSION, load_specifications, parse_to_bucket
 from argus_pipeline.recordings.result import Fault, RecordingResult, Status
 from argus_pipeline.storage.keys import MANIFEST_NAME
-from assets.common import OWNERS, RETRIES, batches, read_manifest
+from assets.common import OWNERS, RETRIES, bad_data_is_final, batches, read_manifest
 from resources.database import DatabaseResource
 from resources.object_store import ObjectStoreResource
 
@@ -52,7 +52,8 @@ def plan(
     context: OpExecutionContext, object_store: ObjectStoreResource
 ) -> Iterator[DynamicOutput[Shard]]:
     """One shard a recording for a few; balanced shards for many."""
-    manifest, _, _ = read_manifest(context, object_store.store())
+    with bad_data_is_final():
+        manifest, _, _ = read_manifest(context, object_store.store())
     for shard in plan_shards(manifest.recordings):
         yield DynamicOutput(shard, mapping_key=shard.key)
 
@@ -63,9 +64,10 @@ def parse(
 ) -> list[RecordingResult]:
     """Parse the recordings of a shard. A bad one comes back as a result and never raises."""
     store = object_store.store()
-    manifest, key, _ = read_manifest(context, store)
-    prefix = key.removesuffix(MANIFEST_NAME)
-    specifications = load_specifications(store, manifest, prefix)
+    with bad_data_is_final():
+        manifest, key, _ = read_manifest(context, store)
+        prefix = key.removesuffix(MANIFEST_NAME)
+        specifications = load_specifications(store, manifest, prefix)
     wanted = {name: file for file in manifest.recordings if (name := file.name) in shard.recordings}
 
     at_once = min(_THREADS_IN_A_SHARD, len(shard.recordings))
@@ -88,7 +90,7 @@ def parse(
 
     # The parser releases the GIL, so threads share the work of one process; one large recording is
     # read by several.
-    with ThreadPoolExecutor(at_once) as threads:
+    with bad_data_is_final(), ThreadPoolExecutor(at_once) as threads:
         return list(threads.map(one, shard.recordings))
 
 

@@ -67,6 +67,10 @@ def recovery(context: SensorEvaluationContext, object_store: ObjectStoreResource
     """
     store, instance, now = object_store.store(), context.instance, datetime.now(UTC)
     limits = read_limits()
+    for run, reason in run_records.lost_runs(instance, now, RUNS_A_TICK):
+        context.log.warning(f"run {run.run_id} of {run.job_name}: {reason}")
+        # As a failed run it is started again by Dagster, roll-ups as well as batches.
+        instance.report_run_failed(run, f"The run was lost: {reason}")
     for run, reason in run_records.stuck_runs(instance, now, limits, RUNS_A_TICK):
         context.log.warning(f"{run.tags.get(PARTITION_TAG)}: run {run.run_id} has {reason}")
         run_records.end_stuck(instance, run, reason)

@@ -12,6 +12,7 @@ from typing import Final
 
 from dagster import (
     AssetObservation,
+    DagsterInstance,
     DefaultSensorStatus,
     RunRequest,
     SensorEvaluationContext,
@@ -36,6 +37,8 @@ from argus_pipeline.run_records import (
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
 from assets.common import batches
+from assets.diagnosis import DIAGNOSIS_POOL
+from assets.parsed_csv import PARSER_POOL
 from resources.database import DatabaseResource
 from resources.object_store import ObjectStoreResource
 
@@ -88,6 +91,8 @@ def completed_uploads(
     for candidate in accepted:
         if candidate.folder.manifest_key in cursor.rejected:
             store.delete(arrivals.rejection_key(candidate.folder.name))
+    if accepted:
+        _make_pools(context.instance)
     new = [c.folder.name for c in accepted if c.folder.name not in known]
     for batch in new:
         store.delete(keys.archived(batch))
@@ -98,6 +103,19 @@ def completed_uploads(
         cursor=found.cursor.to_text(),
         skip_reason=None if accepted else f"No new manifest in {len(folders)} upload folders.",
     )
+
+
+def _make_pools(instance: DagsterInstance) -> None:
+    """Make the pools before the first runs do, several at once.
+
+    In Postgres all of them but one would fail by it (dagster 1.13: the second statement of
+    `initialize_concurrency_limit_to_default` runs in a transaction that the first one spoilt).
+    """
+    storage = instance.event_log_storage
+    known = {limit.name for limit in storage.get_pool_limits()}
+    for pool in (PARSER_POOL, DIAGNOSIS_POOL):
+        if pool not in known:
+            storage.initialize_concurrency_limit_to_default(pool)
 
 
 def present_manifest(

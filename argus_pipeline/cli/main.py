@@ -18,6 +18,7 @@ from argus_pipeline.cli import (
     forget,
     inspect,
     knowledge,
+    metrics,
     parse,
     presign,
     quarantine,
@@ -64,6 +65,7 @@ app.command(rich_help_panel="Run the stack")(stack.up)
 app.command(rich_help_panel="Run the stack")(stack.down)
 app.command(rich_help_panel="Run the stack")(stack.doctor)
 app.command(rich_help_panel="Run the stack")(forget.forget)
+app.command(rich_help_panel="Run the stack")(metrics.metrics)
 app.command(rich_help_panel="Run the stack")(demo.demo)
 
 

@@ -70,10 +70,10 @@ def upload(
     Example: argus upload recordings/ --vehicle LFV3A23C0K3000001 --platform J7 --firmware v2.3.1
 
     Every file goes with its SHA-256, which the store checks; the manifest goes last and completes
-    the batch. After a crash, run it again with --batch and the id that it showed: files that are
-    there already are not sent again. A folder with a batch.json (as `argus simulate` writes it)
-    needs no options. With --watch each folder in DIR becomes a batch when it has a file named
-    .complete, or when nothing in it has changed for --settle seconds.
+    the batch. After a crash, run it again with --batch and the id that it showed: files, and parts
+    of large ones, that are there already are not sent again. A folder with a batch.json (as
+    `argus simulate` writes it) needs no options. With --watch each folder in DIR becomes a batch
+    when it has a file named .complete, or when nothing in it has changed for --settle seconds.
     """
     from rich.console import Console
 

@@ -6,7 +6,8 @@ A package names its decoder in the entry-point group `argus.decoders`:
     acme-log = "acme_argus:AcmeLog"
 
 The object is a decoder, or a class that makes one without arguments. docs/formats.md has a complete
-example. Decoders run inside the process with all its rights: install only what you trust.
+example. Decoders have all our rights, even though `decode` runs in another process (`apart`):
+install only what you trust.
 """
 
 from __future__ import annotations

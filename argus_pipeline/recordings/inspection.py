@@ -12,7 +12,6 @@ import argus_native
 
 from argus_pipeline.errors import ArgusError
 from argus_pipeline.recordings.findings import Ecu, FaultReason, Inspection, MessageType
-from argus_pipeline.recordings.plugin_reader import PluginReader
 from argus_pipeline.recordings.reading import DLT, REC, Reading, open_reading
 from argus_pipeline.recordings.result import Fault, Status
 from argus_pipeline.recordings.source import Source, called, open_source
@@ -164,12 +163,13 @@ def _conclude(
     kinds = tally.lifecycle_kinds()
     reasons = faults.reasons()
     types = _message_types(tally.tables, specifications) if reading.format == REC else []
-    plugin = reading if isinstance(reading, PluginReader) else None
+    # Only what reads with a decoder of others says with which.
+    decoder: str | None = getattr(reading, "read_by", None)
     return Inspection(
         recording=name,
         status=status,
         format=reading.format,
-        decoder=plugin.read_by if plugin else None,
+        decoder=decoder,
         size=reading.bytes_in,
         stored_size=source.stored_size,
         compression=source.compression,
@@ -196,7 +196,7 @@ def _conclude(
         losses=tuple(losses[:listed]),
         message_type_count=len(types),
         message_types=tuple(types[:listed]),
-        tables=dict(tally.tables) if plugin else {},
+        tables=dict(tally.tables) if decoder else {},
         decoded_bytes=reading.decoded_bytes,
         quarantined_bytes=reading.quarantined_bytes,
         fault_count=faults.count,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from argus_pipeline.batches.manifest import BatchFile
-from argus_pipeline.errors import ArgusError, Unavailable
+from argus_pipeline.errors import BadInput, Unavailable
 from argus_pipeline.recordings.decoders import decoder_versions
 from argus_pipeline.recordings.decoding import ParsedRecording, parse_recording
 from argus_pipeline.recordings.reading import PARSER_VERSION
@@ -72,7 +72,7 @@ def parse_to_bucket(
 
     Raises:
         Unavailable: the store does not answer; trying again can help.
-        ArgusError: the object is not the one that the manifest names.
+        BadInput: the object is not the one that the manifest names.
     """
     earlier = finished_result(store, batch, file.name, file.sha256, specifications)
     if earlier is not None:
@@ -86,7 +86,7 @@ def parse_to_bucket(
         with open_source(stream, Path(scratch), name=file.name) as source:
             # Tables of other bytes would count as those of the manifest's for good.
             if (source.stored_size, source.sha256) != (file.size, file.sha256):
-                raise ArgusError(
+                raise BadInput(
                     f"the object has {source.stored_size} bytes with SHA-256 {source.sha256}",
                     where=where,
                     expected=f"{file.size} bytes with {file.sha256}, as the manifest says",

@@ -54,6 +54,13 @@ class PluginBatch:
         capsules: tuple[object, object] = self._batch.__arrow_c_array__(requested_schema)
         return capsules
 
+    def to_ipc(self) -> bytes:
+        """The rows as an Arrow stream of one batch, for another process."""
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, self._batch.schema) as stream:
+            stream.write_batch(self._batch)
+        return bytes(sink.getvalue())
+
     def to_csv(self, *, header: bool = True, delimiter: str = ",", line_end: str = "\r\n") -> bytes:
         """The rows as CSV, as `plain_csv.to_csv` writes it."""
         return plain_csv.to_csv(self._batch, header=header, delimiter=delimiter, line_end=line_end)

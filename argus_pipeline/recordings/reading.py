@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 import argus_native
 
+from argus_pipeline.recordings.apart import ApartReader
 from argus_pipeline.recordings.decoders import HEAD_BYTES, find_decoder
-from argus_pipeline.recordings.plugin_reader import PluginReader
 from argus_pipeline.recordings.source import Source
 from argus_pipeline.recordings.specifications import Specifications
 from argus_pipeline.recordings.tables import CsvStyle, TableBatch
@@ -72,7 +72,7 @@ def open_reading(
     with source.path.open("rb") as file:
         found = find_decoder(file.read(HEAD_BYTES))
     if found.decoder is not None:
-        return PluginReader(found.decoder, source.path, source.size), found.warnings
+        return ApartReader(found.decoder, source.path, source.size), found.warnings
     reader = argus_native.Reader(
         str(source.path),
         specification=specifications.specification if specifications else None,

@@ -103,9 +103,13 @@ class PostgresServer:
     def start(self) -> ProcessRecord:
         """Start it, making the data first where there is none. One that answers is left alone.
 
+        One that runs and does not answer is waited for: after one of its processes was killed, a
+        server ends all sessions and recovers by itself.
+
         Raises:
             Unavailable: it does not come up; the last lines of its log are in the error.
         """
+        processes.wait_until(lambda: self._postmaster() is None or self.answers(), READY_S)
         running = self.running()
         if running is not None:
             return running

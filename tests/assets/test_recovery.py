@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from dagster._core.launcher import DefaultRunLauncher
 from dagster._core.test_utils import create_run_for_test
 
 from argus_pipeline import run_records
@@ -17,6 +21,7 @@ from argus_pipeline.batches import given_up
 from argus_pipeline.batches.limits import Limits
 from argus_pipeline.batches.stages import Stage
 from argus_pipeline.database.engine import session
+from assets import raw_batch
 from assets.overdue import no_batch_past_limit
 from sensors.alerts import alerts
 from sensors.recovery import recovery
@@ -182,6 +187,67 @@ def test_a_run_that_stands_still_is_ended_and_counts_as_failed(pipeline, data) -
     [attempt] = run_records.read_attempts(pipeline.instance, runs, None)
     assert attempt.outcome.value == "failed"
     assert attempt.reason == reason
+
+
+@pytest.mark.parametrize("job", ["batch", "__ASSET_JOB"])
+def test_a_run_whose_worker_is_gone_is_found_whatever_job_it_is_of(
+    pipeline, monkeypatch, job
+) -> None:
+    """As after an outage of the database, which the code server's own look does not outlive."""
+    instance = pipeline.instance
+    monkeypatch.setattr(instance, "_run_launcher", DefaultRunLauncher())
+    gone = subprocess.Popen([sys.executable, "-c", "pass"])
+    gone.wait()
+    runs = {}
+    for pid in (gone.pid, os.getpid()):
+        run = create_run_for_test(instance, job_name=job, status=dg.DagsterRunStatus.STARTED)
+        instance.report_engine_event(f"Started process for run (pid: {pid}).", run)
+        runs[pid] = run
+    now = datetime.now(UTC)
+    assert not list(run_records.lost_runs(instance, now, 10)), (
+        "the code server has its chance first"
+    )
+    [(run, reason)] = run_records.lost_runs(instance, now + timedelta(seconds=30), 10)
+    assert run.run_id == runs[gone.pid].run_id
+    assert reason == f"its worker (process {gone.pid}) is gone"
+
+
+def test_the_sensor_fails_runs_whose_worker_is_gone_so_that_dagster_starts_them_again(
+    pipeline, monkeypatch
+) -> None:
+    run = create_run_for_test(
+        pipeline.instance, job_name="__ASSET_JOB", status=dg.DagsterRunStatus.STARTED
+    )
+    monkeypatch.setattr(run_records, "lost_runs", lambda *_: [(run, "its worker is gone")])
+    tick(pipeline)
+    assert pipeline.instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE
+    assert "its worker is gone" in run_records.read_failure(pipeline.instance, run).reason
+
+
+def test_of_runs_that_another_launcher_started_nothing_is_said(pipeline) -> None:
+    run = create_run_for_test(pipeline.instance, status=dg.DagsterRunStatus.STARTED)
+    pipeline.instance.report_engine_event("Started process for run (pid: 999999999).", run)
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    assert not list(run_records.lost_runs(pipeline.instance, later, 10))
+
+
+def test_a_recording_that_was_changed_after_it_was_verified_is_given_up_at_once(
+    pipeline, data, monkeypatch
+) -> None:
+    key = pipeline.put("b1", {"golden.dlt": (data / GOLDEN).read_bytes()})
+    tags = {"argus/manifest_key": key, "argus/manifest_etag": pipeline.store.head(key).etag}
+    # As if somebody else wrote under the same key just after the batch was verified.
+    monkeypatch.setattr(raw_batch, "verify", lambda *_: [])
+    pipeline.store.put(key.replace("manifest.json", "golden.dlt"), b"other bytes")
+    result = pipeline.run("b1", tags=tags)
+    assert not result.success
+    tried = [e for e in result.all_events if e.event_type is dg.DagsterEventType.STEP_RESTARTED]
+    assert not tried, "the same bytes fail again"
+    tick(pipeline)
+    record = given_up.read_given_up(pipeline.store, "b1")
+    assert record is not None
+    assert record.attempts == 1
+    assert "It was changed after the upload" in record.reason
 
 
 def test_a_late_batch_fails_the_check_until_it_has_a_diagnosis_or_is_given_up(

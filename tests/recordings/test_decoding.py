@@ -18,6 +18,7 @@ from argus_pipeline.errors import BadInput
 from argus_pipeline.recordings.cancellation import Cancellation
 from argus_pipeline.recordings.decoders import DecodedBatch, FoundDecoder
 from argus_pipeline.recordings.decoding import ParsedRecording, parse_recording
+from argus_pipeline.recordings.plugin_reader import PluginReader
 from argus_pipeline.recordings.result import Fault, Status
 from argus_pipeline.recordings.source import CancelledError, open_source
 from argus_pipeline.recordings.specifications import Specifications, specification_files
@@ -240,6 +241,8 @@ def test_a_recording_without_a_message_that_is_no_damage_says_so(
             nothing = pa.record_batch({"value": pa.array([], pa.int64())})
             yield DecodedBatch("values", nothing, path.stat().st_size)
 
+    # A made-up decoder is not installed, so no other process would find it.
+    monkeypatch.setattr("argus_pipeline.recordings.reading.ApartReader", PluginReader)
     monkeypatch.setattr(
         "argus_pipeline.recordings.reading.find_decoder", lambda head: FoundDecoder(HeaderOnly())
     )

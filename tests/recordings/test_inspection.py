@@ -21,6 +21,7 @@ from argus_pipeline.recordings.decoders import DecodedBatch, FoundDecoder
 from argus_pipeline.recordings.decoding import parse_recording
 from argus_pipeline.recordings.findings import Inspection, MessageType, utc_text
 from argus_pipeline.recordings.inspection import inspect_file, inspect_recording
+from argus_pipeline.recordings.plugin_reader import PluginReader
 from argus_pipeline.recordings.result import Fault, Status
 from argus_pipeline.recordings.source import open_source
 from argus_pipeline.recordings.specifications import specification_files
@@ -246,6 +247,8 @@ def test_a_decoder_of_others_is_named_with_its_tables(
             yield Fault(6, 4, "odd")
 
     found_decoder = FoundDecoder(Made(), ("another one is broken",))
+    # A made-up decoder is not installed, so no other process would find it.
+    monkeypatch.setattr("argus_pipeline.recordings.reading.ApartReader", PluginReader)
     monkeypatch.setattr(
         "argus_pipeline.recordings.reading.find_decoder", lambda head: found_decoder
     )

@@ -30,7 +30,9 @@ class Sensor:
 
         self.store = store
         self.database_url = database_url
-        self.instance = dg.DagsterInstance.ephemeral()
+        self.instance = dg.DagsterInstance.ephemeral(
+            settings={"concurrency": {"pools": {"default_limit": 8}}}
+        )
         self.cursor: str | None = None
         self.resources = {
             "object_store": ObjectStoreResource(
@@ -84,6 +86,22 @@ def test_a_complete_upload_becomes_a_partition_and_a_run(sensor) -> None:
     etag = sensor.store.head(f"{keys.incoming(TODAY.date(), 'b1')}manifest.json").etag
     assert request.run_key == f"b1:{etag}"
     assert request.run_config["execution"]["config"] == {"in_process": {}}
+
+
+def test_the_pools_are_there_before_the_first_runs_would_make_them_at_once(sensor) -> None:
+    """In Postgres all but one of these runs would fail by it."""
+    sensor.tick()
+    storage = sensor.instance.event_log_storage
+    assert not storage.get_pool_limits(), "and not before they are needed"
+    sensor.put("b1")
+    sensor.tick()
+    limits = {limit.name: limit.limit for limit in storage.get_pool_limits()}
+    assert limits == {"parser": 8, "diagnosis": 8}
+    storage.set_concurrency_slots("parser", 3)
+    sensor.put("b2")
+    sensor.tick()
+    limits = {limit.name: limit.limit for limit in storage.get_pool_limits()}
+    assert limits == {"parser": 3, "diagnosis": 8}, "what a person set stays"
 
 
 def test_an_upload_without_a_manifest_is_left_alone(sensor) -> None:

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +61,19 @@ def test_data_survives_a_stop_and_a_kill(server: PostgresServer) -> None:
 
 def test_starting_twice_gives_the_same_server(server: PostgresServer) -> None:
     assert server.start().pid == server.start().pid
+
+
+def test_a_server_that_does_not_answer_just_now_is_waited_for(server: PostgresServer) -> None:
+    """As one does that recovers, since one of its processes was killed."""
+    pid = server.start().pid
+    processes.send(pid, signal.SIGSTOP)
+    later = threading.Timer(3, processes.send, (pid, signal.SIGCONT))
+    later.start()
+    try:
+        assert not server.answers()
+        assert server.start().pid == pid
+    finally:
+        later.join()
 
 
 def test_stopping_twice_is_fine(server: PostgresServer) -> None:

@@ -300,3 +300,54 @@ def test_an_id_with_a_time_names_its_folder(folder: Path) -> None:
 def test_an_unsafe_batch_id_is_refused(folder: Path) -> None:
     with pytest.raises(BadInput, match="--batch 'a/b' is not a safe name"):
         prepare(folder, "a/b")
+
+
+def uploads_left(store: ObjectStore, key: str) -> list[str]:
+    listed = store.client.list_multipart_uploads(Bucket=store.bucket, Prefix=store.object_key(key))
+    return [one["UploadId"] for one in listed.get("Uploads", ())]
+
+
+def broken_off(store: ObjectStore, batch: client.Batch, part: int) -> None:
+    """Upload until the store is asked to take the given part, and no further."""
+    upload_part = store.client.upload_part
+
+    def until(**wanted: Any) -> Any:
+        if wanted["PartNumber"] >= part:
+            raise KeyboardInterrupt
+        return upload_part(**wanted)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store.client, "upload_part", until)
+        with pytest.raises(KeyboardInterrupt):
+            client.upload(store, batch)
+
+
+@pytest.mark.parametrize("part", [2, 4])
+def test_a_large_file_goes_on_with_the_parts_that_are_missing(
+    object_store: ObjectStore, tmp_path: Path, part: int
+) -> None:
+    (tmp_path / "large.dlt").write_bytes(os.urandom(3 * PART_BYTES + 12345))
+    batch = client.prepare([tmp_path / "large.dlt"], OPTIONS)
+    broken_off(object_store, batch, part)
+    key = batch.prefix + "large.dlt"
+    assert len(uploads_left(object_store, key)) == 1
+    uploaded = client.upload(object_store, batch)
+    assert uploaded.sent_bytes == (4 - part) * PART_BYTES + 12345
+    assert object_store.sha256(key) == batch.files[0].sha256
+    assert uploads_left(object_store, key) == []
+
+
+def test_parts_of_other_content_are_ended_and_not_gone_on_with(
+    object_store: ObjectStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "large.dlt"
+    path.write_bytes(os.urandom(PART_BYTES + 12345))
+    batch = client.prepare([path], OPTIONS)
+    broken_off(object_store, batch, 2)
+    path.write_bytes(os.urandom(PART_BYTES + 12345))
+    other = client.prepare([path], OPTIONS, batch=batch.id)
+    uploaded = client.upload(object_store, other)
+    assert uploaded.sent_bytes == PART_BYTES + 12345
+    key = batch.prefix + "large.dlt"
+    assert object_store.sha256(key) == other.files[0].sha256
+    assert uploads_left(object_store, key) == []

@@ -1,0 +1,1 @@
+"""Figures for Prometheus, derived from the records that are there when it asks."""
