@@ -134,6 +134,9 @@ def _next(stream: IO[bytes]) -> dict[str, Any] | None:
 
 
 def _main() -> None:
+    # Whoever started us may ignore these, and that is inherited: a decoder that hangs has to end.
+    for stopping in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stopping, signal.SIG_DFL)
     name, path, file = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     decoder = next(one for one in installed_decoders().decoders if one.name == name)
     reader = PluginReader(decoder, path, path.stat().st_size)

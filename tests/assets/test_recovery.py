@@ -75,10 +75,14 @@ def bad_batch(pipeline) -> str:
     return key
 
 
-def test_a_batch_whose_run_was_lost_is_tried_again_after_the_back_off(pipeline, data) -> None:
+def test_a_batch_whose_run_was_lost_is_tried_again_after_the_back_off(
+    pipeline, data, monkeypatch
+) -> None:
     key = pipeline.put("b1", {"golden.dlt": (data / GOLDEN).read_bytes()})
     lost_run(pipeline, "b1", key)
+    monkeypatch.setenv("ARGUS_LIMIT_BACK_OFF_SECONDS", "3600")
     assert not tick(pipeline).run_requests
+    monkeypatch.setenv("ARGUS_LIMIT_BACK_OFF_SECONDS", "1")
     time.sleep(1.1)
     [request] = tick(pipeline).run_requests
     etag = pipeline.store.head(key).etag

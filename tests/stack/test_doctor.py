@@ -23,9 +23,13 @@ def by_name(findings: list[Finding]) -> dict[str, Finding]:
 def test_a_good_store_passes_and_nothing_of_the_probes_stays(object_store: ObjectStore) -> None:
     findings = list(check_store(object_store.settings))
     assert [f.name for f in findings] == [
-        *("store", "clock", "conditional put", "ranged read", "checksum", "multipart")
+        *("store", "clock", "conditional put", "ranged read", "checksum", "multipart"),
+        "stale uploads",
     ]
-    assert {f.level for f in findings} == {Level.OK}, findings
+    # A bucket that nobody gave a rule to keeps unfinished uploads; a MinIO ends them by itself.
+    *good, stale = findings
+    assert {f.level for f in good} == {Level.OK}, findings
+    assert stale.level in {Level.OK, Level.WARN}
     assert list(object_store.list("")) == []
 
 
