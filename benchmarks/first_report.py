@@ -49,13 +49,12 @@ def steps() -> None:
         print(f"{step:24} {now - last:6.1f} s", flush=True)
         last = now
 
-    from benchmarks.diagnosis.batches import case_of
-    from benchmarks.diagnosis.dataset import read_cases
-    from benchmarks.diagnosis.running import articles, knowledge_base
-
     from argus_pipeline.diagnosis import supervise
     from argus_pipeline.knowledge.embedding import LocalEmbedder
     from argus_pipeline.report.html import render_html
+    from benchmarks.diagnosis.batches import case_of
+    from benchmarks.diagnosis.dataset import read_cases
+    from benchmarks.diagnosis.running import articles, knowledge_base
 
     known = articles()
     done("programs and articles")
@@ -67,7 +66,7 @@ def steps() -> None:
         done("diagnosis")
         page = render_html(diagnosis, {})
         done("report")
-        assert diagnosis.verdict.text in page
+        assert diagnosis.likely_causes[0].code in page
 
 
 if __name__ == "__main__":
