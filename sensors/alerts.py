@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Final
+from itertools import chain
+from typing import Final, TypeAlias
 
 from dagster import (
     DagsterInstance,
+    DagsterRun,
     DagsterRunStatus,
     DefaultSensorStatus,
     RunsFilter,
@@ -15,10 +17,10 @@ from dagster import (
     sensor,
 )
 
-from argus_pipeline.alerts.alert import Alert, Kind
-from argus_pipeline.alerts.outbox import tell
+from argus_pipeline.alerts.alert import Alert, Event, Kind
+from argus_pipeline.alerts.outbox import Describe, tell
 from argus_pipeline.alerts.webhook import read_webhook, send
-from argus_pipeline.batches.given_up import read_all_given_up
+from argus_pipeline.batches.given_up import list_given_up_records, read_given_up
 from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.fleet.campaign import read_health
 from argus_pipeline.fleet.verdict import Verdict
@@ -31,6 +33,7 @@ SECONDS_BETWEEN_TICKS: Final = 30
 # A failed run is told of within that time, or never: the daemon may have been away.
 RUNS_FAILED_WITHIN: Final = timedelta(hours=6)
 RUNS_A_TICK: Final = 200
+Happened: TypeAlias = tuple[Event, Describe]
 
 
 @sensor(minimum_interval_seconds=SECONDS_BETWEEN_TICKS, default_status=DefaultSensorStatus.RUNNING)
@@ -40,78 +43,91 @@ def alerts(context: SensorEvaluationContext, object_store: ObjectStoreResource) 
     webhook = read_webhook()
     found = tell(
         store,
-        [
-            *_failed_runs(context.instance, now),
-            *_given_up(store),
-            *_held(store),
-            *_silent(context.instance, now),
-        ],
+        dict(
+            chain(
+                _failed_runs(context.instance, now),
+                _given_up(store),
+                _held(store),
+                _silent(context.instance, now),
+            )
+        ),
         partial(send, webhook) if webhook else None,
     )
     for alert in found.told:
-        context.log.warning(f"{alert.kind.value}: {alert.title}. {alert.text}")
+        context.log.warning(f"{alert.event.kind.value}: {alert.title}. {alert.text}")
     for alert, reason in found.waiting:
-        context.log.error(f"not sent yet: {alert.kind.value}: {alert.title} ({reason})")
+        context.log.error(f"not sent yet: {alert.event.kind.value}: {alert.title} ({reason})")
     return SkipReason(f"{len(found.told)} alerts told, {len(found.waiting)} waiting.")
 
 
-def _failed_runs(instance: DagsterInstance, now: datetime) -> Iterator[Alert]:
+def _failed_runs(instance: DagsterInstance, now: datetime) -> Iterator[Happened]:
     records = instance.get_run_records(
         RunsFilter(statuses=[DagsterRunStatus.FAILURE], updated_after=now - RUNS_FAILED_WITHIN),
         limit=RUNS_A_TICK,
     )
     for record in records:
         run = record.dagster_run
-        batch = run.tags.get(PARTITION_TAG)
-        name = f"a run of {batch}" if batch else f"a run of {run.job_name}"
-        reason = read_failure(instance, run).reason or "the run was lost"
-        yield Alert(
-            Kind.RUN_FAILED,
-            run.run_id,
-            run.run_id,
-            f"{name} failed",
-            reason,
-            run_url(run.run_id),
-            {"run": run.run_id, "batch": batch, "job": run.job_name},
-        )
+        event = Event(Kind.RUN_FAILED, run.run_id, run.run_id)
+        yield event, partial(_failed_run, instance, run, event)
 
 
-def _given_up(store: ObjectStore) -> Iterator[Alert]:
-    for record in read_all_given_up(store):
-        yield Alert(
-            Kind.BATCH_GIVEN_UP,
-            record.batch,
-            record.at,
-            f"{record.batch} was given up",
-            f"{record.reason}. Try it again by: {record.command}",
-            run_url(record.run_id),
-            {"batch": record.batch, "campaign": record.campaign, "attempts": record.attempts},
-        )
+def _failed_run(instance: DagsterInstance, run: DagsterRun, event: Event) -> Alert:
+    batch = run.tags.get(PARTITION_TAG)
+    name = f"a run of {batch}" if batch else f"a run of {run.job_name}"
+    return Alert(
+        event,
+        f"{name} failed",
+        read_failure(instance, run).reason or "the run was lost",
+        run_url(run.run_id),
+        {"run": run.run_id, "batch": batch, "job": run.job_name},
+    )
 
 
-def _held(store: ObjectStore) -> Iterator[Alert]:
+def _given_up(store: ObjectStore) -> Iterator[Happened]:
+    for batch, token in list_given_up_records(store):
+        event = Event(Kind.BATCH_GIVEN_UP, batch, token)
+        yield event, partial(_given_up_batch, store, event)
+
+
+def _given_up_batch(store: ObjectStore, event: Event) -> Alert | None:
+    record = read_given_up(store, event.subject)
+    if record is None:
+        return None
+    return Alert(
+        event,
+        f"{record.batch} was given up",
+        f"{record.reason}. Try it again by: {record.command}",
+        run_url(record.run_id),
+        {"batch": record.batch, "campaign": record.campaign, "attempts": record.attempts},
+    )
+
+
+def _held(store: ObjectStore) -> Iterator[Happened]:
     for health in read_health(store):
         if health["verdict"] == Verdict.HOLD.value:
-            yield Alert(
-                Kind.CAMPAIGN_ON_HOLD,
-                health["campaign"],
-                "",
-                f"hold the campaign {health['campaign']}",
-                f"{health['reason']}. Its page: argus open {health['campaign']}",
+            name = health["campaign"]
+            alert = Alert(
+                Event(Kind.CAMPAIGN_ON_HOLD, name),
+                f"hold the campaign {name}",
+                f"{health['reason']}. Its page: argus open {name}",
                 None,
-                {"campaign": health["campaign"], "target": health["target"]},
+                {"campaign": name, "target": health["target"]},
             )
+            yield alert.event, partial(_as_it_is, alert)
 
 
-def _silent(instance: DagsterInstance, now: datetime) -> Iterator[Alert]:
+def _silent(instance: DagsterInstance, now: datetime) -> Iterator[Happened]:
     newest = instance.get_run_records(RunsFilter(job_name=batch_job.name), limit=1)
     hours = read_limits().feed_silent_hours
     # A stack that has never seen a batch is new, not silent.
     if newest and now - newest[0].create_timestamp > timedelta(hours=hours):
-        yield Alert(
-            Kind.FEED_SILENT,
-            "feed",
-            "",
+        alert = Alert(
+            Event(Kind.FEED_SILENT, "feed"),
             f"no batch for more than {hours} hours",
             f"The last one came {newest[0].create_timestamp:%Y-%m-%d %H:%M} UTC",
         )
+        yield alert.event, partial(_as_it_is, alert)
+
+
+def _as_it_is(alert: Alert) -> Alert:
+    return alert

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -20,23 +20,34 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
-    """One event.
+class Event:
+    """What tells one event from another.
 
     Attributes:
         kind: what happened.
         subject: the run, batch or campaign that it happened to; `feed` for the feed.
-        event: what tells this event from another one of the same subject, such as its time; an
-            empty one for what lasts: it is one event until it is over.
+        moment: what tells it from another one of the same subject, such as its time; an empty one
+            for what lasts: it is one event until it is over.
+    """
+
+    kind: Kind
+    subject: str
+    moment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What people are told of an event.
+
+    Attributes:
+        event: the event.
         title: in one line.
         text: why, and what to do.
         link: a page about it, where one is known.
         data: for machines, by kind.
     """
 
-    kind: Kind
-    subject: str
-    event: str
+    event: Event
     title: str
     text: str = ""
     link: str | None = None
@@ -44,6 +55,15 @@ class Alert:
 
     def body(self, identity: str, at: str) -> bytes:
         """The JSON that is sent: `docs/recovery.md` describes it."""
-        content = {"schema": SCHEMA, "id": identity, "at": at, **asdict(self)}
-        del content["event"]
+        content = {
+            "schema": SCHEMA,
+            "id": identity,
+            "at": at,
+            "kind": self.event.kind,
+            "subject": self.event.subject,
+            "title": self.title,
+            "text": self.text,
+            "link": self.link,
+            "data": self.data,
+        }
         return json.dumps(content, ensure_ascii=False, sort_keys=True).encode()

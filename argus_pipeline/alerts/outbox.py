@@ -1,25 +1,29 @@
 """Each event is told once, and at least once: what was told, and what is to be, lies in the bucket.
 
-A record is written before the alert is sent and marked after that. So what a crash leaves between
-the two is sent again, under the same id.
+A record under `waiting/` is written before the alert is sent, and takes its place under `told/`
+after that. So what a crash leaves between the two is sent again, under the same id. The keys say
+which events were told, so a look costs one listing, however many there were.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
-from argus_pipeline.alerts.alert import Alert
+from argus_pipeline.alerts.alert import Alert, Event
 from argus_pipeline.errors import Unavailable
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
 
 Send: TypeAlias = Callable[[str, bytes], None]
+Describe: TypeAlias = Callable[[], Alert | None]
+WAITING: Final = f"{keys.ALERTS}waiting/"
+TOLD: Final = f"{keys.ALERTS}told/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,43 +34,48 @@ class Told:
     waiting: tuple[tuple[Alert, str], ...]
 
 
-def tell(store: ObjectStore, alerts: Sequence[Alert], send: Send | None) -> Told:
-    """Tell the alerts that were not told yet, and forget what is over.
+def tell(store: ObjectStore, happened: Mapping[Event, Describe], send: Send | None) -> Told:
+    """Tell the events that were not told yet, and forget those that are over.
 
     Args:
         store: the bucket.
-        alerts: everything that is so now.
+        happened: everything that is so now; what there is to say of it is asked only where it is
+            to be told, and is None where it is over by then.
         send: takes id and body; None where there is no webhook, and the log has to do.
     """
     known = {found.key for found in store.list(keys.ALERTS)}
-    wanted = {_key(alert): alert for alert in alerts}
-    for key in known - set(wanted):
+    wanted = {_name(event): describe for event, describe in happened.items()}
+    for key in known - {place + name for name in wanted for place in (WAITING, TOLD)}:
         store.delete(key)
     told: list[Alert] = []
     waiting: list[tuple[Alert, str]] = []
-    for key, alert in wanted.items():
-        record = _read(store, key) if key in known else None
-        if record is not None and record["sent"]:
+    for name, describe in wanted.items():
+        if TOLD + name in known:
             continue
+        alert = describe()
+        if alert is None:
+            continue
+        record = _read(store, WAITING + name) if WAITING + name in known else None
         if record is None:
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            record = {"id": uuid.uuid4().hex, "at": now, "sent": False}
-            store.put(key, json.dumps(record).encode())
+            record = {"id": uuid.uuid4().hex, "at": now}
+            store.put(WAITING + name, json.dumps(record).encode())
         try:
             if send is not None:
                 send(record["id"], alert.body(record["id"], record["at"]))
         except Unavailable as error:
             waiting.append((alert, str(error)))
             continue
-        store.put(key, json.dumps({**record, "sent": True}).encode())
+        store.put(TOLD + name, json.dumps(record).encode())
+        store.delete(WAITING + name)
         told.append(alert)
     return Told(tuple(told), tuple(waiting))
 
 
-def _key(alert: Alert) -> str:
+def _name(event: Event) -> str:
     # Names of campaigns come from outside.
-    parts = (alert.kind.value, alert.subject, alert.event or "lasting")
-    return f"{keys.ALERTS}{'/'.join(quote(part, safe='') for part in parts)}.json"
+    parts = (event.kind.value, event.subject, event.moment or "lasting")
+    return f"{'/'.join(quote(part, safe='') for part in parts)}.json"
 
 
 def _read(store: ObjectStore, key: str) -> dict[str, Any] | None:
@@ -74,4 +83,4 @@ def _read(store: ObjectStore, key: str) -> dict[str, Any] | None:
         content = json.loads(store.get(key))
     except (ObjectMissing, ValueError):
         return None
-    return content if isinstance(content, dict) and {"id", "at", "sent"} <= set(content) else None
+    return content if isinstance(content, dict) and {"id", "at"} <= set(content) else None

@@ -64,8 +64,14 @@ def read_given_up(store: ObjectStore, batch: str) -> GivenUp | None:
 
 def list_given_up(store: ObjectStore) -> Iterator[str]:
     """The batches on the list, by name."""
+    for batch, _ in list_given_up_records(store):
+        yield batch
+
+
+def list_given_up_records(store: ObjectStore) -> Iterator[tuple[str, str]]:
+    """The batches on the list, each with the ETag of its record: another one is another time."""
     for found in store.list(keys.GIVEN_UP):
-        yield found.key.removeprefix(keys.GIVEN_UP).removesuffix(".json")
+        yield found.key.removeprefix(keys.GIVEN_UP).removesuffix(".json"), found.etag
 
 
 def read_all_given_up(store: ObjectStore) -> list[GivenUp]:

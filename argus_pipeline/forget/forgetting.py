@@ -77,9 +77,16 @@ def open_task(store: ObjectStore, engine: Engine, vehicle: str, *, remove: bool)
     """The task that was begun for this vehicle, or a new one, with all batches that it has now.
 
     Raises:
-        BadInput: the vehicle's name is none, or one that was begun does the other of the two.
+        BadInput: the vehicle's name is none, or is contained in those of other vehicles, or one
+            that was begun does the other of the two.
     """
     task = Task(new_pseudonym(vehicle), remove)
+    if longer := rows.longer_names(engine, task.pseudonym):
+        raise BadInput(
+            f"{vehicle!r} is contained in the names of other vehicles: {', '.join(longer[:5])}",
+            expected="a name that is no part of another, as a VIN is",
+            hint="Nothing was changed: their data would have lost that name, too",
+        )
     for one in store.list(keys.FORGETTING):
         if not one.key.endswith(".json") or "/" in one.key.removeprefix(keys.FORGETTING):
             continue

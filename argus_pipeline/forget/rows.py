@@ -39,6 +39,14 @@ def batches_of(engine: Engine, pseudonym: Pseudonym) -> list[str]:
         return list(connection.scalars(select(_BATCHES.c.batch).where(of)))
 
 
+def longer_names(engine: Engine, pseudonym: Pseudonym) -> list[str]:
+    """The vehicles of other names in which this one's name is contained."""
+    with translated(engine), engine.connect() as connection:
+        inside = _named(_BATCHES.c.vehicle, pseudonym)
+        names = select(_BATCHES.c.vehicle).where(inside).distinct()
+        return sorted(name for name in connection.scalars(names) if name not in pseudonym.forms)
+
+
 def count_rows(engine: Engine, pseudonym: Pseudonym) -> dict[str, int]:
     """By table, the rows that name the vehicle."""
     with translated(engine), engine.connect() as connection:

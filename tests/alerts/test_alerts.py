@@ -10,13 +10,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from argus_pipeline.alerts.alert import Alert, Kind
-from argus_pipeline.alerts.outbox import tell
+from argus_pipeline.alerts import outbox
+from argus_pipeline.alerts.alert import Alert, Event, Kind
 from argus_pipeline.alerts.webhook import Webhook, read_webhook, send, signature
 from argus_pipeline.errors import ArgusError, Unavailable
 
-GIVEN_UP = Alert(Kind.BATCH_GIVEN_UP, "b1", "2026-11-20", "b1 was given up", "no reason")
-HELD = Alert(Kind.CAMPAIGN_ON_HOLD, "../q4", "", "hold the campaign ../q4")
+GIVEN_UP = Alert(Event(Kind.BATCH_GIVEN_UP, "b1", "2026-11-20"), "b1 was given up", "no reason")
+HELD = Alert(Event(Kind.CAMPAIGN_ON_HOLD, "../q4"), "hold the campaign ../q4")
+
+
+def tell(store, alerts, send):
+    return outbox.tell(store, {alert.event: partial(_say, alert) for alert in alerts}, send)
+
+
+def _say(alert: Alert) -> Alert:
+    return alert
 
 
 class Receiver:
@@ -112,6 +120,23 @@ def test_an_alert_whose_sender_was_killed_before_it_could_say_so_is_sent_again(
     tell(object_store, [GIVEN_UP], receiver.send)
     first, second = receiver.bodies
     assert first["id"] == second["id"]
+
+
+def test_what_was_told_is_not_asked_for_again(object_store) -> None:
+    asked = []
+
+    def describe() -> Alert:
+        asked.append(1)
+        return GIVEN_UP
+
+    for _ in range(3):
+        outbox.tell(object_store, {GIVEN_UP.event: describe}, None)
+    assert len(asked) == 1
+
+
+def test_an_event_that_is_over_before_it_can_be_described_is_told_to_nobody(object_store) -> None:
+    found = outbox.tell(object_store, {GIVEN_UP.event: lambda: None}, None)
+    assert (found.told, found.waiting) == ((), ())
 
 
 def test_a_receiver_that_is_away_is_named_without_its_address(object_store) -> None:

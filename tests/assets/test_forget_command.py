@@ -218,3 +218,14 @@ def test_removed_it_leaves_only_the_others_behind(pipeline, fleet) -> None:
 def test_a_name_that_is_a_word_of_other_texts_is_refused() -> None:
     with pytest.raises(BadInput, match="too short"):
         new_pseudonym("bench7")
+
+
+@only_seaweedfs
+def test_a_name_that_is_part_of_other_vehicles_names_is_refused(pipeline, samples) -> None:
+    for number in ("1", "12"):
+        pipeline.put(f"b{number}", samples, vehicle=f"BENCH-00{number}")
+        assert pipeline.run_only(f"b{number}", "raw_batch").success
+    store, engine = pipeline.store, pipeline.resources["database"].engine()
+    with pytest.raises(BadInput, match="contained in the names of other vehicles: BENCH-0012"):
+        forgetting.open_task(store, engine, "bench-001", remove=True)
+    assert forgetting.open_task(store, engine, "BENCH-0012", remove=True).batches == ["b12"]
