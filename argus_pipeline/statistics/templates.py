@@ -59,13 +59,18 @@ _MASKS: Final = (
 
 def masks(patterns: Sequence[CodePattern] = CODE_PATTERNS) -> Iterator[tuple[str, str]]:
     """The expressions and what takes the place of their matches, in order."""
-    codes = "|".join(f"(?:{p.regex})" for p in patterns if p.after is None)
     for regex, replacement in _MASKS:
         if regex is not _CODE:
             yield regex, replacement
-        elif codes:
-            # Also between letters of other scripts, which are no parts of a code.
-            yield rf"(?-u:\b)(?:{codes})(?-u:\b)", replacement
+        elif codes := _alone(patterns):
+            yield codes, replacement
+
+
+def _alone(patterns: Sequence[CodePattern]) -> str:
+    """The codes that need no word before them; empty where there are none."""
+    codes = "|".join(f"(?:{p.regex})" for p in patterns if p.after is None)
+    # Also between letters of other scripts, which are no parts of a code.
+    return rf"(?-u:\b)(?:{codes})(?-u:\b)" if codes else ""
 
 
 def template(text: pl.Expr, patterns: Sequence[CodePattern] = CODE_PATTERNS) -> pl.Expr:
@@ -75,6 +80,48 @@ def template(text: pl.Expr, patterns: Sequence[CodePattern] = CODE_PATTERNS) -> 
         masked = masked.str.replace_all(regex, replacement)
     blank = masked.str.replace_all(r"\s{2,}|[^\S ]", " ")
     return shortened(blank.str.strip_chars(" "), MAX_CHARACTERS)
+
+
+def shape(text: pl.Expr, patterns: Sequence[CodePattern] = CODE_PATTERNS) -> pl.Expr:
+    """What the template of a text depends on: texts of one shape have the same template.
+
+    Every digit is as good as another to the masks, but in a code and in the `0x` of a hexadecimal
+    number. So those are marked, and the digits made alike.
+    """
+    shaped = text.str.slice(0, 4 * MAX_CHARACTERS).str.replace_all("[\x01\x02]", "${0}${0}")
+    if codes := _alone(patterns):
+        shaped = shaped.str.replace_all(codes, "\x01${0}\x01")
+    for sign in ("0x", "0X"):
+        shaped = shaped.str.replace_all(sign, f"\x02{sign}", literal=True)
+    return shaped.str.replace_all("[0-9]", "0")
+
+
+class Templates:
+    """Makes the templates of portions of texts; each shape is masked once. Threads may share it.
+
+    Args:
+        patterns: what counts as a fault code.
+        most: shapes that are remembered; past that it begins anew.
+    """
+
+    def __init__(self, patterns: Sequence[CodePattern], most: int = 100_000) -> None:
+        self._patterns = patterns
+        self._most = most
+        self._known = pl.DataFrame(schema={"shape": pl.String, "template": pl.String})
+
+    def of(self, texts: pl.Series) -> pl.Series:
+        """The template of each text, as `template` makes it."""
+        text = pl.col("text")
+        rows = texts.alias("text").to_frame().with_columns(shape=shape(text, self._patterns))
+        shapes, known = rows.unique("shape"), self._known
+        fresh = shapes.join(known, on="shape", how="anti")
+        if known.height + fresh.height > self._most:
+            fresh, known = shapes, known.clear()
+        if fresh.height:
+            masked = template(text, self._patterns)
+            # Two threads may both find a shape: what one remembers, the other finds again.
+            self._known = known = pl.concat([known, fresh.select("shape", template=masked)])
+        return rows.join(known, on="shape", how="left", maintain_order="left")["template"]
 
 
 def shortened(text: pl.Expr, characters: int) -> pl.Expr:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argus_pipeline.statistics.templates import MAX_CHARACTERS, template
+from argus_pipeline.statistics.codes import CODE_PATTERNS
+from argus_pipeline.statistics.templates import MAX_CHARACTERS, Templates, template
 
 
 def masked(text: str) -> str:
@@ -82,3 +83,20 @@ _WORDS = st.sampled_from([*_PARTS, *"<>n…=:(/-+. "])
 @given(st.one_of(st.text(), st.lists(_WORDS).map("".join), st.lists(_WORDS).map(" ".join)))
 def test_masking_a_template_again_changes_nothing(text: str) -> None:
     assert masked(masked(text)) == masked(text)
+
+
+_DIGITS = st.text("0123456789xXabEPC.:-/'\" \x01\x02", max_size=12)
+
+
+@given(st.lists(st.lists(st.one_of(st.none(), _DIGITS, st.lists(_WORDS).map("".join)))))
+def test_texts_of_one_shape_have_one_template(portions: list[list[str | None]]) -> None:
+    templates = Templates(CODE_PATTERNS, most=5)
+    for portion in portions:
+        # Each text, and others that differ in digits only.
+        texts = [*portion, *(text.translate(_OTHERS) for text in portion if text is not None)]
+        frame = pl.DataFrame({"text": texts}, schema={"text": pl.String})
+        found = templates.of(frame["text"]).to_list()
+        assert found == frame.select(template(pl.col("text")))["text"].to_list()
+
+
+_OTHERS = str.maketrans("0123456789", "1029384756")
