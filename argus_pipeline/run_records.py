@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -18,7 +19,7 @@ from argus_pipeline import settings
 from argus_pipeline.batches.limits import Limits
 from argus_pipeline.batches.recovery import Attempt, Outcome, standstill
 from argus_pipeline.batches.stages import Stage, stage_of
-from argus_pipeline.errors import ArgusError, BadInput
+from argus_pipeline.errors import ArgusError, BadInput, Unavailable
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance as DagsterInstance
@@ -53,6 +54,7 @@ def connect() -> DagsterInstance:
 
     Raises:
         ArgusError: there is none.
+        Unavailable: its database does not answer.
     """
     from dagster import DagsterInstance
 
@@ -63,7 +65,27 @@ def connect() -> DagsterInstance:
             "no Dagster instance is known",
             hint="Start the local stack with `argus up`, or set DAGSTER_HOME",
         )
-    return DagsterInstance.get()
+    with answering():
+        return DagsterInstance.get()
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn errors of the connection to Dagster's database into `Unavailable`."""
+    from dagster_postgres.utils import DagsterPostgresException
+
+    from argus_pipeline.database.engine import translated_at
+
+    where = "Dagster's database"
+    try:
+        with translated_at(where):
+            yield
+    except DagsterPostgresException as error:  # after some attempts of its own
+        raise Unavailable(
+            "the database does not answer",
+            where=where,
+            hint="`argus doctor` checks it; `argus up` starts the local one",
+        ) from error
 
 
 def stage_now(instance: DagsterInstance, run: DagsterRun) -> tuple[Stage, str]:

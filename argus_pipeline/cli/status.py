@@ -29,25 +29,29 @@ def status(
 ) -> None:
     """Say at which stage batches are, from Dagster's own records.
 
-    Exit status: 0 when no batch shown has failed or was given up, 1 otherwise.
+    Exit status: 0 when no batch shown has failed or was given up, 1 otherwise. With --watch, a
+    store or database that is away is waited for.
 
     Example: argus status --watch
     """
-    from rich.console import Console
+    from rich.console import Console, Group
     from rich.live import Live
+    from rich.text import Text
 
     from argus_pipeline import settings
     from argus_pipeline.batch_status import batch_statuses, newest_batches
     from argus_pipeline.batches.stages import Stage
-    from argus_pipeline.run_records import connect
+    from argus_pipeline.errors import Unavailable
+    from argus_pipeline.run_records import answering, connect
     from argus_pipeline.storage.object_store import ObjectStore
 
     instance = connect()
     store = ObjectStore(settings.load())
 
     def look() -> Sequence[BatchStatus]:
-        names = batches or newest_batches(instance, store, limit)
-        return batch_statuses(instance, store, names)
+        with answering():
+            names = batches or newest_batches(instance, store, limit)
+            return batch_statuses(instance, store, names)
 
     found = look()
     if as_json:
@@ -58,8 +62,13 @@ def status(
         with Live(status_table(found), refresh_per_second=2) as live:
             while not all(one.stage.is_final for one in found):
                 time.sleep(1)
-                found = look()
-                live.update(status_table(found))
+                try:
+                    found = look()
+                    live.update(status_table(found))
+                except Unavailable as error:
+                    # Whoever watches wants to see it come back.
+                    since = f"as it was before: {error}"
+                    live.update(Group(status_table(found), Text(since, style="yellow")))
     if any(one.stage in {Stage.FAILED, Stage.GIVEN_UP, Stage.REJECTED} for one in found):
         raise typer.Exit(1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import sqlalchemy
 from sqlalchemy import Engine
@@ -95,10 +95,14 @@ def session(engine: Engine) -> Iterator[Session]:
         yield opened
 
 
-@contextmanager
-def translated(engine: Engine) -> Iterator[None]:
+def translated(engine: Engine) -> AbstractContextManager[None]:
     """Turn errors of the connection into `Unavailable`, and of a missing schema into a hint."""
-    where = engine.url.render_as_string(hide_password=True)
+    return translated_at(engine.url.render_as_string(hide_password=True))
+
+
+@contextmanager
+def translated_at(where: str) -> Iterator[None]:
+    """The same for a database that others connect to; `where` names it in errors."""
     try:
         yield
     except PoolTimeout as error:

@@ -28,7 +28,10 @@ def main() -> int:
     known = {UNDISTURBED.name: UNDISTURBED, **FAULTS}
     chosen = [known[name] for name in options.fault or FAULTS]
     seed = options.seed if options.seed is not None else random.randrange(1 << 30)
-    _say(f"seed {seed}, {len(chosen)} faults x {options.rounds} rounds, {options.batches} batches")
+    _say(
+        f"seed {seed}, {len(chosen)} faults x {options.rounds} rounds x {options.strikes} strikes, "
+        f"{options.batches} batches"
+    )
     began = time.monotonic()
     # So that `kill` stops the stack as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -72,9 +75,10 @@ def _play_all(
     reference: Mapping[int, Mapping[str, str]] = {}
 
     def one(fault: Fault, number: int) -> None:
-        turn = Turn(ground, fleet, engine, number, dice, reference)
+        turn = Turn(ground, fleet, engine, number, dice, reference, options.strikes)
         verdict = play(fault, turn)
-        played.append(Played(fault.name, fault.title, number, tuple(turn.told), verdict))
+        told = tuple(turn.told)
+        played.append(Played(fault.name, fault.title, number, turn.strikes, told, verdict))
         _say(played[-1].line())
 
     cases = sorted({index for fault in chosen for index in fault.cases(fleet)})
@@ -109,7 +113,8 @@ def _options() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--fault", action="append", choices=names, help="by default all")
-    parser.add_argument("--rounds", type=int, default=5, help="of each fault (5)")
+    parser.add_argument("--strikes", type=int, default=5, help="of a fault in one round (5)")
+    parser.add_argument("--rounds", type=int, default=1, help="of each fault (1)")
     parser.add_argument("--batches", type=int, default=10, help="of the fleet (10)")
     parser.add_argument("--minutes", type=float, default=90, help="begin no round after that (90)")
     parser.add_argument("--seed", type=int, help="of fleet and moments; default: by chance")

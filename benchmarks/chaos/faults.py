@@ -20,6 +20,8 @@ from benchmarks.chaos.proxy import Mood
 from benchmarks.chaos.turn import Fault, Turn
 from benchmarks.chaos.uploads import UPLOAD_FAULTS
 
+# The first strike waits for runs to begin; later there may be none left.
+_PATIENCE_S: Final = (90.0, 15.0)
 _EARLY: Final = (0.0, 10.0)
 _MEANWHILE: Final = (0.0, 15.0)
 _AWAY: Final = (0.5, 6.0)
@@ -42,8 +44,12 @@ def _moment(turn: Turn) -> None:
     if turn.dice.random() < 0.25:
         turn.some_time(*_EARLY)
         return
-    eventually(lambda: _batch_workers(turn), 90, 0.5)
+    eventually(lambda: _batch_workers(turn), _patience(turn), 0.5)
     turn.some_time(*_MEANWHILE)
+
+
+def _patience(turn: Turn) -> float:
+    return _PATIENCE_S[min(turn.strike, 1)]
 
 
 def _kill(turn: Turn, pid: int, what: str) -> None:
@@ -53,7 +59,7 @@ def _kill(turn: Turn, pid: int, what: str) -> None:
 
 def _some(turn: Turn, find: Callable[[], Sequence[psutil.Process]], most: float) -> int | None:
     """One of the processes, at a random moment after the first of them was there."""
-    if not eventually(find, 90):
+    if not eventually(find, _patience(turn)):
         return None
     for _ in range(50):
         turn.some_time(0, most)
@@ -171,7 +177,7 @@ def _with_many(fleet: Fleet) -> Sequence[int]:
     return [fleet.many, *range(min(2, fleet.count))]
 
 
-UNDISTURBED: Final = Fault("nothing", "nothing, a second time", _nothing)
+UNDISTURBED: Final = Fault("nothing", "nothing, a second time", _nothing, most=lambda fleet: 1)
 FAULTS: Final = {
     fault.name: fault
     for fault in (

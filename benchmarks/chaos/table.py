@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from benchmarks.chaos.judge import Verdict
 
-_COLUMNS: Final = ("fault", "rounds", "batches", "equal", "given up", "runs", "s", "wrong")
+_COLUMNS: Final = ("fault", "strikes", "batches", "equal", "given up", "runs", "s", "wrong")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Played:
     fault: str
     title: str
     number: int
+    strikes: int
     told: Sequence[str]
     verdict: Verdict
 
@@ -45,7 +46,7 @@ def table(played: Sequence[Played], skipped: Mapping[str, str]) -> str:
         rows.append(
             (
                 own[0].title,
-                str(len(own)),
+                str(sum(one.strikes for one in own)),
                 str(sum(v.equal + v.given_up for v in verdicts)),
                 str(sum(v.equal for v in verdicts)),
                 str(sum(v.given_up for v in verdicts)),

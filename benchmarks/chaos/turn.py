@@ -1,4 +1,4 @@
-"""One round: the fleet is uploaded, a fault strikes at a random moment, everything is judged."""
+"""One round: the fleet is uploaded, a fault strikes at random moments, everything is judged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class Turn:
     """What a fault has at hand in one round.
 
     `reference` holds the outputs of the undisturbed run by the case's index; it is empty in that
-    run itself. `told` collects what is worth saying of this round, `wrong` what must not be.
+    run itself. The fault strikes `strikes` times, and `strike` counts them from 0. `told` collects
+    what is worth saying of this round, `wrong` what must not be.
     """
 
     ground: Ground
@@ -37,6 +38,8 @@ class Turn:
     number: int
     dice: random.Random
     reference: Mapping[int, Mapping[str, str]]
+    strikes: int = 1
+    strike: int = 0
     told: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -58,7 +61,9 @@ class Fault:
     Attributes:
         name: for the command line.
         title: for the table.
-        strike: breaks it; called while the fleet is being uploaded.
+        strike: breaks it; called again and again while the fleet is uploaded and runs, and after
+            each time everything that does not run is started.
+        most: how often it can strike in one round.
         cases: which batches of the fleet run, by index; all the simulated ones by default.
         expect: how a batch may end where that is not as usual.
         own: indexes of the batches that `strike` uploads itself.
@@ -69,9 +74,10 @@ class Fault:
     name: str
     title: str
     strike: Callable[[Turn], None]
+    most: Callable[[Fleet], int] = lambda fleet: 100
     cases: Callable[[Fleet], Sequence[int]] = lambda fleet: range(fleet.count)
     expect: Callable[[Turn, int], Expected] = lambda turn, index: turn.expected(index)
-    own: Callable[[Fleet], Sequence[int]] = lambda fleet: ()
+    own: Callable[[Turn], Sequence[int]] = lambda turn: ()
     after: Callable[[Turn], None] | None = None
     skip: Callable[[OwnGround], str | None] = lambda ground: None
 
@@ -80,16 +86,19 @@ def play(fault: Fault, turn: Turn) -> Verdict:
     """Play one round and judge it. It takes no longer than its limits allow."""
     began = time.monotonic()
     ground, fleet = turn.ground, turn.fleet
+    turn.strikes = min(turn.strikes, fault.most(fleet))
     indexes = list(fault.cases(fleet))
     batches = [fault.expect(turn, index) for index in indexes]
-    theirs = [index for index in indexes if index not in fault.own(fleet)]
+    theirs = [index for index in indexes if index not in fault.own(turn)]
     with ThreadPoolExecutor(_UPLOADERS) as uploaders:
         sent = [uploaders.submit(_upload, turn, index) for index in theirs]
-        for step in (partial(fault.strike, turn), ground.mend):
-            try:
-                step()
-            except Exception as error:  # of whatever is broken: the other faults have their turn
-                turn.wrong.append(f"{type(error).__name__}: {error}")
+        for number in range(turn.strikes):
+            turn.strike = number
+            for step in (partial(fault.strike, turn), ground.mend):
+                try:
+                    step()
+                except Exception as error:  # of whatever is broken: the others have their turn
+                    turn.wrong.append(f"{type(error).__name__}: {error}")
         problems = _problems(sent)
     waiting = wait_for_none(lambda: settled(ground, batches), SETTLED_S)
     if fault.after is not None:

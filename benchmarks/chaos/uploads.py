@@ -21,13 +21,16 @@ from benchmarks.chaos import decoder
 from benchmarks.chaos.fleet import Fleet
 from benchmarks.chaos.ground import Ground, eventually
 from benchmarks.chaos.judge import Expected
-from benchmarks.chaos.outputs import differences
+from benchmarks.chaos.outputs import differences, read_outputs
 from benchmarks.chaos.turn import Fault, Turn
 
 # Such batches are given up at once: only a person can know that what was missing is there now.
 NOT_WHAT_IT_SAYS: Final = ("is missing", "sha256", "size", "It was changed after the upload")
 _GIVEN_UP_S: Final = 180.0
 CRASH: Final = "crash.bin"
+# At this rate the large batch takes some seconds, and is killed in most of them.
+UPLOAD_RATE: Final = "25MB/s"
+UPLOAD_SECONDS: Final = 1.5
 
 
 def _put(ground: Ground, batch: client.Batch, name: str) -> None:
@@ -45,7 +48,7 @@ def _put_manifest(ground: Ground, batch: client.Batch, **more: Any) -> None:
 
 
 def _late(turn: Turn) -> None:
-    ground, batch = turn.ground, turn.fleet.prepare(turn.number, 0)
+    ground, batch = turn.ground, turn.fleet.prepare(turn.number, turn.strike)
     names = [file.name for file in batch.files]
     turn.dice.shuffle(names)
     early = turn.dice.randrange(len(names))
@@ -68,14 +71,14 @@ def _late(turn: Turn) -> None:
 def _twice(turn: Turn) -> None:
     ground = turn.ground
     prepared = [turn.fleet.prepare(turn.number, index) for index in range(turn.fleet.count)]
-    for _ in range(2 * len(prepared)):
+    for _ in range(len(prepared)):
         turn.some_time(0, 1.5)
         batch = turn.dice.choice(prepared)
         if ground.store.head(batch.manifest_key) is None:
             continue
         _put(ground, batch, turn.dice.choice(batch.files).name)
         _put_manifest(ground, batch)
-    turn.told.append(f"{2 * len(prepared)} repeats")
+    turn.told.append(f"{len(prepared)} repeats")
 
 
 # --- a recording is overwritten, a manifest is mended, while the batch runs -----------------------
@@ -83,7 +86,8 @@ def _twice(turn: Turn) -> None:
 
 def _changed(turn: Turn) -> None:
     ground = turn.ground
-    spoilt, mended = turn.fleet.prepare(turn.number, 0), turn.fleet.prepare(turn.number, 1)
+    spoilt = turn.fleet.prepare(turn.number, 2 * turn.strike)
+    mended = turn.fleet.prepare(turn.number, 2 * turn.strike + 1)
     eventually(lambda: ground.store.head(spoilt.manifest_key), 60)
     eventually(lambda: ground.store.head(mended.manifest_key), 60)
     turn.some_time(0, 20)
@@ -94,7 +98,12 @@ def _changed(turn: Turn) -> None:
 
 def _restore(turn: Turn) -> None:
     """What a person does who reads the reason: upload the recording again, and ask again."""
-    ground, batch = turn.ground, turn.fleet.prepare(turn.number, 0)
+    for strike in range(turn.strikes):
+        _restore_one(turn, turn.fleet.prepare(turn.number, 2 * strike))
+
+
+def _restore_one(turn: Turn, batch: client.Batch) -> None:
+    ground = turn.ground
     record = given_up.read_given_up(ground.store, batch.id)
     for file in batch.files:
         _put(ground, batch, file.name)
@@ -112,16 +121,10 @@ def _restore(turn: Turn) -> None:
 
 
 def _kill_uploader(turn: Turn) -> None:
-    ground, index = turn.ground, turn.fleet.large
-    case, named = turn.fleet.cases[index], turn.fleet.named(turn.number, index)
-    options = case.options
-    command = ground.command(
-        *("upload", *map(str, case.paths), "--batch", named.batch),
-        *("--vehicle", str(options.vehicle), "--platform", named.platform),
-        *("--firmware", str(options.firmware), "--json"),
-    )
+    ground = turn.ground
+    command = _upload_command(turn)
     process = subprocess.Popen(
-        command,
+        [*command, "--limit", UPLOAD_RATE],
         env=ground.environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -133,9 +136,11 @@ def _kill_uploader(turn: Turn) -> None:
             break
     # What is left of its output must not block it.
     threading.Thread(target=process.stderr.read, daemon=True).start()
-    turn.some_time(0, 0.7)
+    turn.some_time(0, UPLOAD_SECONDS)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    if turn.strike + 1 < turn.strikes:
+        return
     stored = _parts_stored(ground)
     again = subprocess.run(
         command, env=ground.environment, capture_output=True, text=True, timeout=300
@@ -143,10 +148,24 @@ def _kill_uploader(turn: Turn) -> None:
     if again.returncode:
         raise RuntimeError(f"the upload does not go on: {again.stderr}")
     sent = json.loads(again.stdout)["sent_bytes"]
-    total = sum(path.stat().st_size for path in case.paths[0].iterdir())
-    turn.told.append(f"{stored / 1e6:.0f} MB in parts were there, {sent / 1e6:.0f} MB sent again")
+    paths = turn.fleet.cases[turn.fleet.large].paths
+    total = sum(path.stat().st_size for path in paths[0].iterdir())
+    turn.told.append(
+        f"killed {turn.strikes} times: {stored / 1e6:.0f} MB in parts were there, "
+        f"{sent / 1e6:.0f} MB sent at last"
+    )
     if sent > total - stored + PART_BYTES:
         turn.wrong.append("more than one part was sent twice")
+
+
+def _upload_command(turn: Turn) -> list[str]:
+    case = turn.fleet.cases[turn.fleet.large]
+    named = turn.fleet.named(turn.number, turn.fleet.large)
+    return turn.ground.command(
+        *("upload", *map(str, case.paths), "--batch", named.batch),
+        *("--vehicle", str(case.options.vehicle), "--platform", named.platform),
+        *("--firmware", str(case.options.firmware), "--json"),
+    )
 
 
 def _parts_stored(ground: Ground) -> int:
@@ -169,21 +188,19 @@ def _crash(turn: Turn) -> None:
     with tempfile.TemporaryDirectory(prefix="argus-chaos-") as folder:
         path = Path(folder) / CRASH
         path.write_bytes(decoder.MAGIC + turn.dice.randbytes(5000))
-        client.upload(turn.ground.door, turn.fleet.prepare(turn.number, 0, [path]))
+        client.upload(turn.ground.door, turn.fleet.prepare(turn.number, turn.strike, [path]))
     time.sleep(1)
 
 
 def _expect_crash(turn: Turn, index: int) -> Expected:
-    if index != 0:
+    if index not in _struck(turn):
         return turn.expected(index)
-    named = turn.fleet.named(turn.number, 0)
+    named = turn.fleet.named(turn.number, index)
     reference = {
-        name: digest for name, digest in turn.reference.get(0, {}).items() if "parsed/" in name
+        name: digest for name, digest in turn.reference.get(index, {}).items() if "parsed/" in name
     }
 
     def check(ground: Ground) -> Sequence[str]:
-        from benchmarks.chaos.outputs import read_outputs
-
         found = {
             name: digest
             for name, digest in read_outputs(ground.store, turn.engine, named).items()
@@ -199,8 +216,17 @@ def _expect_crash(turn: Turn, index: int) -> Expected:
     return Expected(named, None, check=check)
 
 
-def _first(fleet: Fleet) -> Sequence[int]:
-    return (0,)
+def _struck(turn: Turn) -> Sequence[int]:
+    """One batch for each strike."""
+    return range(turn.strikes)
+
+
+def _one_each(fleet: Fleet) -> int:
+    return fleet.count
+
+
+def _two_each(fleet: Fleet) -> int:
+    return fleet.count // 2
 
 
 UPLOAD_FAULTS: Final = (
@@ -209,16 +235,25 @@ UPLOAD_FAULTS: Final = (
         "kill -9 of the uploader",
         _kill_uploader,
         cases=lambda fleet: [fleet.large, *range(min(2, fleet.count))],
-        own=lambda fleet: [fleet.large],
+        own=lambda turn: [turn.fleet.large],
     ),
-    Fault("late", "recordings after the manifest, in any order", _late, own=_first),
+    Fault(
+        "late", "recordings after the manifest, in any order", _late, most=_one_each, own=_struck
+    ),
     Fault("twice", "recordings and manifests twice", _twice),
-    Fault("changed", "recordings and manifests changed later", _changed, after=_restore),
+    Fault(
+        "changed",
+        "recordings and manifests changed later",
+        _changed,
+        most=_two_each,
+        after=_restore,
+    ),
     Fault(
         "decoder",
         "a recording that crashes its decoder",
         _crash,
-        own=_first,
+        most=_one_each,
+        own=_struck,
         expect=_expect_crash,
     ),
 )
