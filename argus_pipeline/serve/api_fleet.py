@@ -123,14 +123,16 @@ async def firmware_comparison(
     form = chosen(request, _COMPARISON, format)
     if form is None:
         return problem(406, "the comparison has other forms", expected="JSON or CSV")
-    rows = await context.shared.run(lambda: comparison(
+    rows = await context.shared.run(
+        lambda: comparison(
             context.engine,
             platform=platform,
             before=before,
             after=after,
             fault=fault,
             class_=class_,
-        ))
+        )
+    )
     if form == "csv":
         body = reader.text(csv_text(list(rows[0]) if rows else [], rows)).encode()
         return answer(request, body, TABLE_FORMS["csv"])

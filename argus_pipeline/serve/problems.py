@@ -134,6 +134,11 @@ def handle_problems(app: FastAPI, page: Any) -> None:
             _log_error(request, error)
         return answer(request, problem_of(error))
 
+    @app.exception_handler(Exception)
+    def _any(request: Request, error: Exception) -> Response:
+        # The server's log has it; what it says is nothing for readers.
+        return answer(request, problem(500, "this went wrong on the server; its log says why"))
+
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

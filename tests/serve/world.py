@@ -190,7 +190,9 @@ def fill(world: World, folder: Path, *, batches: int = 3) -> list[str]:
     assert world.run(HOSTILE, etag)
     done.append(HOSTILE)
     # What the manifest says is not what lies there: the run fails for good.
-    etag = world.put(FAILED, {"ecu1.dlt": b"DLT"}, files=[{"name": "a", "size": 1, "sha256": "0" * 64}])
+    etag = world.put(
+        FAILED, {"ecu1.dlt": b"DLT"}, files=[{"name": "a", "size": 1, "sha256": "0" * 64}]
+    )
     assert not world.run(FAILED, etag)
     world.store.put(f"incoming/{DAY}/{UPLOADING}/ecu1.dlt", b"DLT\x01")
     world.roll_up()
