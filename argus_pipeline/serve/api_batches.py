@@ -161,12 +161,17 @@ async def report_bytes(
     tag = f"{etag}-{form}-{language.value}-{int(reader.sees_vehicles)}"
 
     def make() -> tuple[bytes, str]:
+        from argus_pipeline.charts import charts_that_matter
         from argus_pipeline.report.writing import render
-        from argus_pipeline.serve.reports import charts_of
+        from argus_pipeline.statistics import read_statistics
 
         drawings = {}
         if form == "html":
-            for name in charts_of(told.diagnosis):
+            try:
+                names = charts_that_matter(read_statistics(context.store, batch))
+            except ObjectMissing:
+                names = ()  # as below
+            for name in names:
                 try:
                     drawings[name] = context.store.get(keys.chart(batch, name, "svg"))
                 except ObjectMissing:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 from serve.conftest import FREE
 from serve.world import FAILED, HOSTILE, HOSTILE_VEHICLE, UPLOADING, VIN
 
@@ -189,7 +190,8 @@ def test_the_api_is_what_its_document_says(served) -> None:
         )
         @given(case=operation.as_strategy())
         def check(case) -> None:
-            case.call_and_validate()
+            # No schema can say which cursors there are, or what makes a correction whole.
+            case.call_and_validate(excluded_checks=[positive_data_acceptance])
 
         check()
         seen += 1
