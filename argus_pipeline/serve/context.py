@@ -151,11 +151,11 @@ class Context:
     def _behind(self, shown: str, arriving: Sequence[str]) -> str:
         ends = masking.around(shown)
         assert ends is not None
-        before, after = (_escaped(part) for part in ends)
+        pattern = "%".join(_escaped(part) for part in ends)
         with translated(self.engine), self.engine.connect() as connection:
             rows = connection.scalars(
                 select(Batch.batch).where(
-                    Batch.batch.like(f"{before}%{after}", escape="!")
+                    Batch.batch.like(pattern, escape="!")
                 ).limit(100)
             )  # fmt: skip
             names = [name for name in [*rows, *arriving] if masking.hidden(name) == shown]
