@@ -25,6 +25,7 @@ from argus_pipeline.cli import (
     query,
     report,
     retry,
+    serve,
     simulate,
     stack,
     status,
@@ -58,6 +59,7 @@ app.command(rich_help_panel="Read what came of them")(compare.compare)
 app.command(rich_help_panel="Read what came of them")(campaign.campaign)
 app.command(name="open", rich_help_panel="Read what came of them")(open_command.open_)
 app.command(rich_help_panel="Read what came of them")(query.query)
+app.add_typer(serve.app, name="serve", rich_help_panel="Read what came of them")
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel="Read what came of them")
 app.add_typer(diagnosis.app, name="diagnosis", rich_help_panel="Read what came of them")
 app.add_typer(knowledge.app, name="knowledge", rich_help_panel="Read what came of them")

@@ -66,6 +66,7 @@ def up(
         )
     console.print(f"Ready after {time.monotonic() - began:.1f} s.\n")
     rows = {
+        "Pages": environment.get("ARGUS_PAGES_URL"),
         "Dagster UI": environment.get("ARGUS_UI_URL") if dagster else None,
         "Read-only UI": environment.get("ARGUS_READ_ONLY_UI_URL"),
         "S3 endpoint": environment.get("ARGUS_S3_ENDPOINT", "AWS"),

@@ -44,6 +44,9 @@ SEARCH_EXPRESSION: Final = (
 JUDGEMENTS: Final = ("confirmed", "corrected")
 # Why the language model took no part in a diagnosis.
 MISSING_EXPRESSION: Final = "((content -> 'route'::text) ->> 'missing'::text)"
+# One of the three answers that a diagnosis can give.
+OUTCOME_EXPRESSION: Final = "(content ->> 'outcome'::text)"
+SCOPES: Final = ("read", "vin", "ask", "judge")
 
 
 class Base(DeclarativeBase):
@@ -87,6 +90,10 @@ class Batch(Base):
         CheckConstraint("jsonb_typeof(tags) = 'object'", name="tags"),
         Index(None, "platform", "firmware"),
         Index(None, "created"),
+        Index(None, "registered_at", "batch"),
+        Index(None, "vehicle"),
+        Index(None, "firmware"),
+        Index(None, "campaign"),
     )
 
     batch: Mapped[str] = mapped_column(primary_key=True)
@@ -187,6 +194,7 @@ class Diagnosis(Base):
         Index(None, "top_codes", postgresql_using="gin"),
         Index(None, "updated_at"),
         Index("ix_diagnoses_missing", text(MISSING_EXPRESSION)),
+        Index("ix_diagnoses_outcome", text(OUTCOME_EXPRESSION)),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -441,3 +449,25 @@ class ModelAnswer(Base):
     answer: Mapped[dict[str, Any] | None]
     failure: Mapped[str | None]
     expires_at: Mapped[datetime | None]
+
+
+class ReaderToken(Base):
+    """A token of `argus serve`: the SHA-256 of it, what it allows, and until when.
+
+    Tokens are 256 bits of chance, so a plain hash of one cannot be turned back.
+    """
+
+    __tablename__ = "reader_tokens"
+    __table_args__ = (
+        CheckConstraint("name ~ '^[A-Za-z0-9._-]{1,64}$'", name="name"),
+        CheckConstraint("digest ~ '^[0-9a-f]{64}$'", name="digest"),
+        CheckConstraint("scopes <@ ARRAY['read', 'vin', 'ask', 'judge']", name="scopes"),
+        UniqueConstraint("digest"),
+    )
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str]
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text()))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]

@@ -15,6 +15,9 @@ PIPELINE: Final = "argus_pipeline"
 READER: Final = "argus_reader"
 """Reads."""
 
+WINDOW: Final = "argus_window"
+"""Reads, adds what people say of diagnoses, and keeps the ledger of questions: `argus serve`."""
+
 
 def ensure_roles(engine: Engine) -> None:
     """Make the roles where they are not there, and give them their rights.

@@ -202,7 +202,8 @@ def _statement(
             ),
         )
         .order_by(
-            Batch.platform != platform if platform is not None else false(),
+            # Postgres refuses to sort by a constant.
+            *([Batch.platform != platform] if platform is not None else []),
             said.judgement.is_(None),
             common.desc(),
             distance.asc().nulls_last(),

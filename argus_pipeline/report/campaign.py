@@ -23,7 +23,7 @@ from argus_pipeline.statistics.severity import CRITICAL
 
 _TEMPLATE: Final = "campaign.html.j2"
 _TONES: Final = {"continue": "clear", "hold": "fault", "not enough data": "open"}
-_BADGES: Final = {"new": "medium", "worse": "medium", "better": "high", "gone": "high"}
+BADGES: Final = {"new": "medium", "worse": "medium", "better": "high", "gone": "high"}
 MAX_CHANGES: Final = 50
 EXPLANATION: Final = (
     "Each fault is compared on each platform: how often it came in an hour of operation under the"
@@ -121,7 +121,7 @@ def campaign_view(health: Mapping[str, Any], comparison: pl.DataFrame) -> Campai
     read = dict(health)
     for name in ("platforms", "sources", "changes", "rules"):
         read[name] = json.loads(read[name])
-    certain = comparison.filter(pl.col("class").cast(pl.String).is_in(list(_BADGES)))
+    certain = comparison.filter(pl.col("class").cast(pl.String).is_in(list(BADGES)))
     order = {name: rank for rank, name in enumerate(CLASSES)}
     rows = certain.with_columns(pl.col("class", "severity").cast(pl.String)).to_dicts()
     rows.sort(key=lambda row: (order[row["class"]], row["severity"] not in CRITICAL))
@@ -182,7 +182,7 @@ def render_campaign(
         charts={name: image_of(name, image) for name, image in charts.items()},
         changes=view.changes[:MAX_CHANGES],
         changes_omitted=max(0, len(view.changes) - MAX_CHANGES),
-        badges=_BADGES,
+        badges=BADGES,
         explanation=EXPLANATION,
         rate=rate,
         ratio=ratio_text,

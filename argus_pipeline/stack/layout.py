@@ -15,6 +15,7 @@ from argus_pipeline.stack import processes
 from argus_pipeline.stack.dagster_processes import DagsterProcesses
 from argus_pipeline.stack.files import write_private
 from argus_pipeline.stack.minio import Minio
+from argus_pipeline.stack.pages import Pages
 from argus_pipeline.stack.plan import StackState
 from argus_pipeline.stack.postgres import PostgresServer
 from argus_pipeline.stack.seaweedfs import SeaweedFS
@@ -70,7 +71,13 @@ class Stack:
         """The processes that run now."""
         own = [self.postgres.running(), self.seaweedfs.running(), self.minio.running()]
         ours = self.dagster()
+        own.append(self.pages.record())
         return [r for r in (*own, *map(ours.record, dagster.NAMES)) if r is not None]
+
+    @property
+    def pages(self) -> Pages:
+        """The reader's window, running or not."""
+        return Pages(self.home, self.root)
 
     def save(self, state: StackState, environment: Mapping[str, str]) -> None:
         """Write what the next `argus up` and what other commands need."""

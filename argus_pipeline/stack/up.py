@@ -19,6 +19,7 @@ from argus_pipeline.stack import processes
 from argus_pipeline.stack.dagster_processes import code_location
 from argus_pipeline.stack.files import make_private_folder, read_json
 from argus_pipeline.stack.layout import Stack
+from argus_pipeline.stack.pages import NAME as PAGES
 from argus_pipeline.stack.plan import Plan, StackState
 from argus_pipeline.stack.progress import Progress, part
 from argus_pipeline.stack.start_dagster import start_dagster, ui_url
@@ -91,7 +92,38 @@ def up(
                 wait=wait,
                 read_only_ui=read_only_ui,
             )
+            environment = _start_pages(stack, plan, environment, progress)
         return environment
+
+
+def _start_pages(
+    stack: Stack, plan: Plan, environment: dict[str, str], progress: Progress
+) -> dict[str, str]:
+    """Start the reader's window. Where that fails the stack goes on without it, and says so."""
+    from argus_pipeline.database.engine import create_engine
+    from argus_pipeline.database.roles import ensure_roles
+
+    began = time.monotonic()
+    progress.began(PAGES)
+    running = stack.pages.record()
+    try:
+        if plan.database_url is None:
+            # Dagster's tables are there now, which readers of progress read.
+            engine = create_engine(environment["ARGUS_DATABASE_URL"])
+            try:
+                ensure_roles(engine)
+            finally:
+                engine.dispose()
+        found = running or stack.pages.start(environment)
+    except ArgusError as error:
+        stack.pages.stop()
+        progress.ended(PAGES, "not started", time.monotonic() - began, str(error))
+        return environment
+    what = "was running" if running else "started"
+    progress.ended(PAGES, what, time.monotonic() - began, found.address)
+    environment = {**environment, "ARGUS_PAGES_URL": found.address}
+    stack.save(StackState.load(stack.state_file), environment)
+    return environment
 
 
 def down(stack: Stack, progress: Progress) -> list[str]:
@@ -101,6 +133,7 @@ def down(stack: Stack, progress: Progress) -> list[str]:
     with _lock(stack.home):
         stopped = []
         for name, stop in (
+            (PAGES, stack.pages.stop),
             ("dagster", stack.dagster().stop),
             (plans.SEAWEEDFS, stack.seaweedfs.stop),
             (plans.MINIO, stack.minio.stop),

@@ -41,6 +41,7 @@ SOURCES = {
         *FOLDER.glob("*view.py"),
         FOLDER / "markdown.py",
         FOLDER / "templates/report.html.j2",
+        FOLDER / "templates/report_body.html.j2",
     )
 }
 # A key as the code and the template write it: with a dot, in quotes.

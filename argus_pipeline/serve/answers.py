@@ -1,0 +1,125 @@
+"""Answers with an ETag: whoever has the same already gets 304 and no body."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fastapi import Request, Response
+
+from argus_pipeline.serve.access import Reader
+
+JSON: Final = "application/json"
+_VARY: Final = "Accept, Accept-Language, Authorization, Cookie"
+
+
+def answer(
+    request: Request,
+    body: bytes,
+    media_type: str,
+    *,
+    etag: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The body, or 304 where the reader has it. Without an ETag that of the bytes is taken."""
+    tag = f'"{etag or hashlib.sha256(body).hexdigest()[:32]}"'
+    carried = {
+        "ETag": tag,
+        "Cache-Control": "private, max-age=0, must-revalidate",
+        "Vary": _VARY,
+        **(headers or {}),
+    }
+    given = request.headers.get("if-none-match", "")
+    if given and (given.strip() == "*" or tag in {part.strip().removeprefix("W/")
+                                                  for part in given.split(",")}):  # fmt: skip
+        return Response(status_code=304, headers=carried)
+    return Response(body, media_type=media_type, headers=carried)
+
+
+def as_json(request: Request, reader: Reader, content: Any, *vehicles: str) -> Response:
+    """JSON as this reader may see it."""
+    return answer(request, json_bytes(reader, content, *vehicles), JSON)
+
+
+def json_bytes(reader: Reader, content: Any, *vehicles: str) -> bytes:
+    """The same as bytes. Infinite numbers, which JSON has not, become null."""
+    text = json.dumps(
+        finite(content), ensure_ascii=False, separators=(",", ":"), default=plain, allow_nan=False
+    )
+    return reader.text(text, *vehicles).encode("utf-8", "replace")
+
+
+def finite(value: Any) -> Any:
+    """The value with null for what is no number in JSON."""
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value
+
+
+def plain(value: Any) -> Any:
+    """Times as JSON has them."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    return str(value)
+
+
+def chosen(request: Request, offered: Mapping[str, str], asked: str | None = None) -> str | None:
+    """Which of the forms a reader wants: by name, else by Accept; None where none fits.
+
+    Args:
+        request: whose Accept header counts.
+        offered: media types by the names of forms; the first is the usual one.
+        asked: a form by its name.
+    """
+    if asked is not None:
+        return asked if asked in offered else None
+    accept = request.headers.get("accept", "*/*")
+    wishes = []
+    for place, part in enumerate(accept.split(",")[:20]):
+        media, *parameters = (piece.strip() for piece in part.split(";"))
+        weight = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                try:
+                    weight = float(parameter[2:])
+                except ValueError:
+                    weight = 0.0
+        if weight > 0:
+            wishes.append((-weight, place, media.lower()))
+    for _, _, media in sorted(wishes):
+        for form, kind in offered.items():
+            bare = kind.partition(";")[0]
+            if media in {"*/*", "", bare} or media == f"{bare.partition('/')[0]}/*":
+                return form
+    return None
+
+
+def csv_text(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(row[name]) for name in columns])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """A value in CSV; texts that a spreadsheet would run get an apostrophe."""
+    if value is None or isinstance(value, int | float | bool):
+        return value
+    if isinstance(value, list | dict):
+        return json.dumps(value, default=plain, ensure_ascii=False)
+    text = plain(value) if not isinstance(value, str) else value
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

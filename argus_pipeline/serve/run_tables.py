@@ -1,0 +1,185 @@
+"""Dagster's tables, read by SQL where many batches are asked for at once.
+
+`run_records` reads one batch through Dagster itself. For a list that would be several statements a
+batch, each over a new connection; here it is one for all. Every statement is bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, TextClause, bindparam, text
+
+from argus_pipeline.run_records import PARTITION_TAG
+
+GOING_ON: Final = ("QUEUED", "NOT_STARTED", "MANAGED", "STARTING", "STARTED", "CANCELING")
+FAILED: Final = ("FAILURE", "CANCELED")
+STEP_STATES: Final = {
+    "STEP_START": "IN_PROGRESS",
+    "STEP_RESTARTED": "IN_PROGRESS",
+    "STEP_SUCCESS": "SUCCESS",
+    "STEP_FAILURE": "FAILURE",
+    "STEP_SKIPPED": "SKIPPED",
+}
+RUN_STATES: Final = {
+    "PIPELINE_ENQUEUED": "QUEUED",
+    "PIPELINE_STARTING": "STARTING",
+    "PIPELINE_START": "STARTED",
+    "PIPELINE_SUCCESS": "SUCCESS",
+    "PIPELINE_FAILURE": "FAILURE",
+    "PIPELINE_CANCELING": "CANCELING",
+    "PIPELINE_CANCELED": "CANCELED",
+}
+EVENT_TYPES: Final = (*RUN_STATES, *STEP_STATES)
+MOST_RUNS: Final = 1000
+MOST_EVENTS: Final = 20_000
+
+_AFTER: Final = text(
+    "SELECT id, run_id, dagster_event_type, step_key, timestamp FROM event_logs"
+    " WHERE id > :place AND dagster_event_type IN :kinds ORDER BY id LIMIT :most"
+).bindparams(bindparam("kinds", expanding=True))
+_OF_RUNS: Final = text(
+    "SELECT id, run_id, dagster_event_type, step_key, timestamp FROM event_logs"
+    " WHERE run_id = ANY(:runs) AND dagster_event_type IN :kinds ORDER BY id LIMIT :most"
+).bindparams(bindparam("kinds", expanding=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The newest run of a batch; times in seconds since 1970."""
+
+    batch: str
+    run_id: str
+    status: str
+    start: float | None
+    end: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a run that says something of its stage; `id` is its place in the event log."""
+
+    id: int
+    run_id: str
+    kind: str
+    step: str | None
+    at: datetime | None
+
+
+def newest_runs(connection: Connection, batches: Sequence[str]) -> dict[str, Run]:
+    """By batch, its newest run; batches without one are left out."""
+    if not batches:
+        return {}
+    rows = connection.execute(
+        text(
+            "SELECT DISTINCT ON (t.value) t.value, r.run_id, r.status, r.start_time, r.end_time"
+            " FROM run_tags t JOIN runs r ON r.run_id = t.run_id"
+            " WHERE t.key = :key AND t.value = ANY(:batches) ORDER BY t.value, r.id DESC"
+        ),
+        {"key": PARTITION_TAG, "batches": list(batches)},
+    )
+    return {row[0]: Run(*row) for row in rows}
+
+
+def batches_going_on(connection: Connection) -> list[str]:
+    """The batches of runs that have not ended, the newest first."""
+    return _batches_of(connection, GOING_ON, MOST_RUNS)
+
+
+def batches_failed(connection: Connection) -> list[str]:
+    """The batches of the newest runs that failed or were canceled, without a later run."""
+    rows = connection.execute(
+        text(
+            "WITH failed AS (SELECT id, run_id FROM runs WHERE status IN :states"
+            " ORDER BY id DESC LIMIT :most)"
+            " SELECT t.value FROM failed f JOIN run_tags t ON t.run_id = f.run_id AND t.key = :key"
+            " WHERE NOT EXISTS (SELECT 1 FROM run_tags n JOIN runs r ON r.run_id = n.run_id"
+            " WHERE n.key = :key AND n.value = t.value AND r.id > f.id) ORDER BY f.id DESC"
+        ).bindparams(bindparam("states", expanding=True)),
+        {"states": FAILED, "most": MOST_RUNS, "key": PARTITION_TAG},
+    )
+    return list(dict.fromkeys(row[0] for row in rows))
+
+
+def steps_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """By run, the states of the steps that have begun, as `stage_of` takes them."""
+    found: dict[str, dict[str, str]] = {run_id: {} for run_id in run_ids}
+    if run_ids:
+        rows = connection.execute(
+            text(
+                "SELECT run_id, step_key, dagster_event_type FROM event_logs"
+                " WHERE run_id = ANY(:runs) AND dagster_event_type IN :kinds"
+                " AND step_key IS NOT NULL ORDER BY id LIMIT :most"
+            ).bindparams(bindparam("kinds", expanding=True)),
+            {"runs": list(run_ids), "kinds": tuple(STEP_STATES), "most": MOST_EVENTS},
+        )
+        for run_id, step, kind in rows:
+            found[run_id][step] = STEP_STATES[kind]
+    return found
+
+
+def newest_event(connection: Connection) -> int:
+    """The place of the newest event of all; 0 where there is none."""
+    return int(connection.scalar(text("SELECT coalesce(max(id), 0) FROM event_logs")) or 0)
+
+
+def count_between(connection: Connection, after: int, last: int) -> int:
+    """How many events of any kind lie behind a place, up to another."""
+    statement = text("SELECT count(*) FROM event_logs WHERE id > :after AND id <= :last")
+    return int(connection.scalar(statement, {"after": after, "last": last}) or 0)
+
+
+def events_after(connection: Connection, place: int, most: int) -> list[Event]:
+    """What came after a place of the event log, in order, at most `most`."""
+    return _events(connection, _AFTER, {"place": place}, most)
+
+
+def events_of(connection: Connection, run_ids: Sequence[str]) -> list[Event]:
+    """All that is known of some runs, in order."""
+    if not run_ids:
+        return []
+    return _events(connection, _OF_RUNS, {"runs": list(run_ids)}, MOST_EVENTS)
+
+
+def runs_of(connection: Connection, batch: str, most: int = 10) -> list[str]:
+    """The ids of a batch's newest runs, the newest first."""
+    rows = connection.execute(
+        text(
+            "SELECT r.run_id FROM run_tags t JOIN runs r ON r.run_id = t.run_id"
+            " WHERE t.key = :key AND t.value = :batch ORDER BY r.id DESC LIMIT :most"
+        ),
+        {"key": PARTITION_TAG, "batch": batch, "most": most},
+    )
+    return [row[0] for row in rows]
+
+
+def batches_by_run(connection: Connection, run_ids: Sequence[str]) -> Mapping[str, str]:
+    """By run, its batch; runs of no batch are left out."""
+    if not run_ids:
+        return {}
+    rows = connection.execute(
+        text("SELECT run_id, value FROM run_tags WHERE key = :key AND run_id = ANY(:runs)"),
+        {"key": PARTITION_TAG, "runs": list(run_ids)},
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _batches_of(connection: Connection, states: Sequence[str], most: int) -> list[str]:
+    rows = connection.execute(
+        text(
+            "SELECT t.value FROM runs r JOIN run_tags t ON t.run_id = r.run_id AND t.key = :key"
+            " WHERE r.status IN :states ORDER BY r.id DESC LIMIT :most"
+        ).bindparams(bindparam("states", expanding=True)),
+        {"states": tuple(states), "most": most, "key": PARTITION_TAG},
+    )
+    return list(dict.fromkeys(row[0] for row in rows))
+
+
+def _events(
+    connection: Connection, statement: TextClause, values: Mapping[str, object], most: int
+) -> list[Event]:
+    rows = connection.execute(statement, {**values, "kinds": EVENT_TYPES, "most": most})
+    return [Event(*row) for row in rows]
