@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import threading
 import time
 import uuid
@@ -104,12 +103,3 @@ def served(world: World) -> Iterator[Served]:
 def serve(world: World) -> Callable[[Options], object]:
     """Serve the fleet under other options, for as long as a `with` lasts."""
     return lambda options: serving(world, options)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """A real browser of this machine."""
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("no Chromium here: the pages are not driven (apt install chromium)")
-    return found
