@@ -24,8 +24,8 @@ from argus_pipeline.upload.options import BatchOptions, read_batch_file
 MEGABYTES: Final = 0.1
 # More than 16 recordings: they are parsed in processes of their own.
 MANY: Final = 20
-# Three parts, and parsed in the process of its run.
-LARGE_BYTES: Final = 45_000_000
+# Eight parts, and parsed in the process of its run.
+LARGE_BYTES: Final = 120_000_000
 _SAMPLES: Final = Path(__file__).resolve().parents[2] / "tests" / "data" / "dlt"
 _PATIENCE_S: Final = 240.0
 _TODAY: Final = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -29,8 +29,8 @@ NOT_WHAT_IT_SAYS: Final = ("is missing", "sha256", "size", "It was changed after
 _GIVEN_UP_S: Final = 180.0
 CRASH: Final = "crash.bin"
 # At this rate the large batch takes some seconds, and is killed in most of them.
-UPLOAD_RATE: Final = "25MB/s"
-UPLOAD_SECONDS: Final = 1.5
+UPLOAD_RATE: Final = "40MB/s"
+UPLOAD_SECONDS: Final = 2.5
 
 
 def _put(ground: Ground, batch: client.Batch, name: str) -> None:
