@@ -51,7 +51,7 @@ eval: install ## How good is the diagnosis: labelled batches against baselines, 
 audit: install ## Known weaknesses of the pinned dependencies (asks a service; docs/operations.md says how without)
 	@sh tools/audit.sh
 
-chaos: install ## Break a stack of its own in every way we know, and see that nothing is lost (about 90 minutes)
+chaos: install ## Break a stack of its own in every way we know, and see that nothing is lost (an hour or more)
 	$(BIN)/python -m benchmarks.chaos
 
 pins: ## Renew the pinned dependencies (needs uv)
