@@ -96,6 +96,13 @@ def test_another_platforms_diagnosis_needs_a_persons_word_and_is_marked(engine: 
     assert found.diagnoses[-1].caveat == "on platform K5, not on J7"
 
 
+def test_without_a_platform_those_of_all_platforms_count_alike(engine: Engine) -> None:
+    question = Question(("C0035", "U0100"), None, None, "", 9)
+    found = seen_before(engine, EMBEDDER, question)
+    assert {"corrected", "confirmed", "elsewhere", "elsewhere-confirmed"} <= set(names(found))
+    assert not any(past.caveat for past in found.diagnoses)
+
+
 def test_similar_words_find_what_shares_no_code(engine: Engine) -> None:
     found = ask(engine, ["P9999"], "the high voltage battery has aged")
     assert names(found) == ["by-words"]
