@@ -31,16 +31,18 @@ class Pages:
         found = processes.load(self._file)
         return found if found is not None and processes.is_running(found) else None
 
-    def start(self, environment: Mapping[str, str]) -> ProcessRecord:
+    def start(self, environment: Mapping[str, str], port: int | None = None) -> ProcessRecord:
         """Start it, and wait until it answers.
 
         Args:
             environment: what it gets on top of this process's environment.
+            port: where it was before; it is taken again where it is free.
 
         Raises:
             Unavailable: it ended or did not answer; the last lines of its log are in the error.
         """
-        port = PORT if ports.is_free(PORT) else ports.free_ports(1)[0]
+        wanted = (port or PORT, PORT)
+        port = next((one for one in wanted if ports.is_free(one)), None) or ports.free_ports(1)[0]
         module = ["-m", "argus_pipeline.cli.main", "serve", "--port", str(port)]
         record = processes.start(
             Command(
@@ -62,6 +64,11 @@ class Pages:
         stopped = found is not None and processes.stop(found, patience_s=STOP_S)
         self._file.unlink(missing_ok=True)
         return stopped
+
+    @staticmethod
+    def port_of(record: ProcessRecord) -> int:
+        """Where it is."""
+        return int(record.address.rpartition(":")[2])
 
     @property
     def _file(self) -> Path:

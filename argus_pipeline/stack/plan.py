@@ -37,6 +37,7 @@ class StackState:
         store: which store was used.
         own_postgres: whether the database was started by us.
         ui_port: where the UI was.
+        pages_port: where the pages of `argus serve` were.
         fingerprint: of the environment that Dagster's processes were started with.
         dagster_version: whose tables the database has.
     """
@@ -44,6 +45,7 @@ class StackState:
     store: str | None = None
     own_postgres: bool = False
     ui_port: int | None = None
+    pages_port: int | None = None
     fingerprint: str | None = None
     dagster_version: str | None = None
 

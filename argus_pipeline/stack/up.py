@@ -114,15 +114,16 @@ def _start_pages(
                 ensure_roles(engine)
             finally:
                 engine.dispose()
-        found = running or stack.pages.start(environment)
+        state = StackState.load(stack.state_file)
+        found = running or stack.pages.start(environment, state.pages_port)
     except ArgusError as error:
         stack.pages.stop()
         progress.ended(PAGES, "not started", time.monotonic() - began, str(error))
         return environment
-    what = "was running" if running else "started"
+    what = "already running" if running else "started"
     progress.ended(PAGES, what, time.monotonic() - began, found.address)
     environment = {**environment, "ARGUS_PAGES_URL": found.address}
-    stack.save(StackState.load(stack.state_file), environment)
+    stack.save(replace(state, pages_port=stack.pages.port_of(found)), environment)
     return environment
 
 

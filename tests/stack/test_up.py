@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import psycopg
 import pytest
@@ -108,7 +109,8 @@ def status(url: str, run: str) -> str:
 def test_the_whole_stack_starts_twice_survives_a_kill_and_stops_twice(stack: Stack) -> None:
     parts = started(stack)
     assert set(parts) == {
-        *("postgres", "schema", "knowledge", "seaweedfs", "code-server", "webserver", "daemon")
+        *("postgres", "schema", "knowledge", "seaweedfs"),
+        *("code-server", "webserver", "daemon", "pages"),
     }
     assert stat.S_IMODE(stack.environment_file.stat().st_mode) == 0o600
     environment = read_json(stack.environment_file)
@@ -116,7 +118,10 @@ def test_the_whole_stack_starts_twice_survives_a_kill_and_stops_twice(stack: Sta
     assert dagster.load_errors(url) == {"argus": None}
 
     before = {record.name: record.pid for record in stack.running()}
-    assert set(before) == {*("postgres", "seaweedfs", "code-server", "webserver", "daemon")}
+    assert set(before) == {
+        *("postgres", "seaweedfs", "code-server", "webserver", "daemon", "pages")
+    }
+    assert httpx.get(f"{environment['ARGUS_PAGES_URL']}/").status_code == 200
     again = started(stack)
     assert {again[name] for name in before} == {"already running"}
     assert {record.name: record.pid for record in stack.running()} == before
@@ -140,7 +145,7 @@ def test_the_whole_stack_starts_twice_survives_a_kill_and_stops_twice(stack: Sta
 
     told = Told()
     down(stack, told)
-    assert set(told.parts) == {"dagster", "seaweedfs", "postgres"}
+    assert set(told.parts) == {"pages", "dagster", "seaweedfs", "postgres"}
     assert stack.running() == []
     assert down(stack, Told()) == []
 
@@ -152,7 +157,7 @@ def test_a_part_that_died_is_started_again_and_the_others_are_left_alone(stack: 
     (with_code,) = psutil.Process(before["code-server"]).children()
     for pid in (before["daemon"], with_code.pid):
         processes.send(pid, signal.SIGKILL)
-    assert processes.wait_until(lambda: len(stack.running()) == 3, 10)
+    assert processes.wait_until(lambda: len(stack.running()) == 4, 10)
     parts = started(stack)
     assert (parts["daemon"], parts["code-server"]) == ("started", "started")
     assert (parts["webserver"], parts["postgres"]) == ("already running", "already running")
