@@ -65,6 +65,18 @@ class Answer:
     trouble: str | None = None
     call: Answered | None = None
 
+    def content(self) -> dict[str, object]:
+        """For JSON, without the call."""
+        return {
+            "made_by": self.made_by.value,
+            "unknown": self.unknown,
+            "sentences": [{"text": s.text, "citations": list(s.citations)} for s in self.sentences],
+            "passages": [{"id": p.id, "text": p.line} for p in self.passages],
+            "dropped": self.dropped,
+            "notes": list(self.notes),
+            "trouble": self.trouble,
+        }
+
 
 def answer(
     question: str,

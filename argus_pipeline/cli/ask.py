@@ -80,7 +80,8 @@ def ask(
             on_sentence=None if as_json else lambda sentence: typer.echo(_line(sentence)),
         )
     if as_json:
-        typer.echo(json.dumps(_content(answered), indent=1, ensure_ascii=False))
+        content = {**answered.content(), "kept": bool(answered.call and answered.call.cached)}
+        typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
     else:
         _print(answered, _WORDS[language_of(text)])
     if answered.unknown:
@@ -118,16 +119,3 @@ def _print(answered: Answer, words: dict[str, str]) -> None:
 
 def _line(sentence: Claim) -> str:
     return f"{sentence.text} [{', '.join(sentence.citations)}]"
-
-
-def _content(answered: Answer) -> dict[str, object]:
-    return {
-        "made_by": answered.made_by.value,
-        "unknown": answered.unknown,
-        "sentences": [{"text": s.text, "citations": list(s.citations)} for s in answered.sentences],
-        "passages": [{"id": p.id, "text": p.line} for p in answered.passages],
-        "dropped": answered.dropped,
-        "notes": list(answered.notes),
-        "trouble": answered.trouble,
-        "kept": bool(answered.call and answered.call.cached),
-    }

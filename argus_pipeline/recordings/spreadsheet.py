@@ -5,6 +5,7 @@ A log is written by strangers, and `=HYPERLINK(...)` in a cell is run by whoever
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import pyarrow as pa
@@ -21,10 +22,16 @@ def harmless(batch: pa.RecordBatch) -> pa.RecordBatch:
     """
     columns = [_column(batch.column(i)) for i in range(batch.num_columns)]
     fields = [
-        pa.field(_name(field.name), column.type)
+        # A column's name comes from a specification, and so from outside, too.
+        pa.field(harmless_text(field.name), column.type)
         for field, column in zip(batch.schema, columns, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+
+
+def harmless_text(text: str) -> str:
+    """One text, with an apostrophe before it where it begins as a formula does."""
+    return f"'{text}" if re.match(_RUNS, text) else text
 
 
 def _column(array: Any) -> Any:
@@ -35,8 +42,3 @@ def _column(array: Any) -> Any:
         return array
     runs = pc.match_substring_regex(array, _RUNS)
     return pc.if_else(runs, pc.binary_join_element_wise(pa.scalar("'", kind), array, ""), array)
-
-
-def _name(name: str) -> str:
-    """A column's name comes from a specification, and so from outside, too."""
-    return str(_column(pa.array([name]))[0].as_py())

@@ -74,14 +74,14 @@ def _environment() -> Environment:
         loader=PackageLoader("argus_pipeline.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_inert,
+        finalize=inert,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
 
 
-def _inert(value: Any) -> Any:
+def inert(value: Any) -> Any:
     """Every text that a template prints is made one harmless line before it is escaped."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return clean(value, MAX_CHARACTERS)

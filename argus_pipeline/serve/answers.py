@@ -106,20 +106,23 @@ def chosen(request: Request, offered: Mapping[str, str], asked: str | None = Non
 
 
 def csv_text(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV."""
+    """Rows as CSV; texts that a spreadsheet would run get an apostrophe."""
+    # Arrow comes with it: a process that only lists and tells progress does without.
+    from argus_pipeline.recordings.spreadsheet import harmless_text
+
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([_cell(row[name]) for name in columns])
+        cells = (_cell(row[name]) for name in columns)
+        writer.writerow([harmless_text(c) if isinstance(c, str) else c for c in cells])
     return out.getvalue()
 
 
 def _cell(value: Any) -> Any:
-    """A value in CSV; texts that a spreadsheet would run get an apostrophe."""
+    """A value as CSV has it."""
     if value is None or isinstance(value, int | float | bool):
         return value
     if isinstance(value, list | dict):
         return json.dumps(value, default=plain, ensure_ascii=False)
-    text = plain(value) if not isinstance(value, str) else value
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+    return value if isinstance(value, str) else plain(value)

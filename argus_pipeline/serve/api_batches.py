@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import math
@@ -19,7 +20,7 @@ from argus_pipeline.report.language import Language, language_from
 from argus_pipeline.serve import shapes
 from argus_pipeline.serve.access import ContextNow, Reader, ReaderNow, require
 from argus_pipeline.serve.answers import answer, as_json, chosen, csv_text, json_bytes
-from argus_pipeline.serve.batch_lists import MOST, Filters, Line, list_batches
+from argus_pipeline.serve.batch_lists import MOST, Filters, Line, Page, list_batches
 from argus_pipeline.serve.context import Context
 from argus_pipeline.serve.problems import NotThere, Refused, documented, problem
 from argus_pipeline.serve.progress import BEAT, event_stream, place_of, sse
@@ -89,10 +90,22 @@ async def batches(
         require(reader, VIN)
     filters = Filters(
         *(vehicle, platform, firmware, campaign, stage),
-        *(None if verdict is None else verdict.value, code, _aware(since), _aware(until)),
+        *(None if verdict is None else verdict.value, code, aware(since), aware(until)),
     )
+    page = await read_list(context, filters, cursor, limit)
+    content = {"batches": [shown(reader, line) for line in page.lines], "next": page.next}
+    return as_json(request, reader, content)
+
+
+async def read_list(
+    context: Context, filters: Filters, cursor: str | None, limit: int = 50
+) -> Page:
+    """One page of the batches that match, read once for all who ask the same.
+
+    Raises:
+        BadInput: the cursor is none of ours.
+    """
     bucket = await context.bucket()
-    # As a part of the key: a filter that was never asked for is no reason to keep anything.
     kept = await context.shared.get(
         ("list", filters, cursor, limit),
         lambda: (
@@ -105,9 +118,8 @@ async def batches(
         ),
         fresh_s=1.0,
     )
-    page = kept.value
-    content = {"batches": [shown(reader, line) for line in page.lines], "next": page.next}
-    return as_json(request, reader, content)
+    page: Page = kept.value
+    return page
 
 
 @router.get("/batches/{batch}", response_model=shapes.BatchShape, responses=NOT_MODIFIED)
@@ -447,8 +459,6 @@ async def progress(
 async def _batch_events(
     context: Context, reader: Reader, batch: str, line: Line, last: int | None
 ) -> AsyncIterator[bytes]:
-    import asyncio
-
     shown_id = reader.batch(batch)
     until = asyncio.get_running_loop().time() + context.options.stream_seconds
 
@@ -491,8 +501,6 @@ async def _batch_events(
 
 async def _settled(context: Context, batch: str, stage: Stage) -> Line:
     """The batch once its lists know what the event said."""
-    import asyncio
-
     line = await context.line(batch)
     for _ in range(10):
         if stage is not Stage.DONE or line.stage is Stage.DONE:
@@ -516,7 +524,8 @@ def _named(vehicle: str | None) -> tuple[str, ...]:
     return (vehicle,) if vehicle else ()
 
 
-def _aware(moment: datetime | None) -> datetime | None:
+def aware(moment: datetime | None) -> datetime | None:
+    """A time, in UTC where it does not say."""
     if moment is None or moment.tzinfo is not None:
         return moment
     return moment.replace(tzinfo=UTC)

@@ -237,16 +237,8 @@ async def read_answer(context: Context, reader: Reader, asked: shapes.QuestionIn
         lambda: (ask(context, asked.question, batch, asked.platform, asked.firmware), ""),
         fresh_s=30.0,
     )
-    one = found.value
-    return {
-        "made_by": one.made_by.value,
-        "unknown": one.unknown,
-        "sentences": [{"text": s.text, "citations": list(s.citations)} for s in one.sentences],
-        "passages": [{"id": p.id, "text": p.line} for p in one.passages],
-        "dropped": one.dropped,
-        "notes": list(one.notes),
-        "trouble": one.trouble,
-    }
+    content: dict[str, Any] = found.value.content()
+    return content
 
 
 @outside.get("/health", response_model=shapes.HealthShape,

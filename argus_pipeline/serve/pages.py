@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +14,6 @@ from urllib.parse import parse_qs, quote, urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse
 
@@ -21,6 +21,7 @@ from argus_pipeline.batches.stages import Stage
 from argus_pipeline.diagnosis.model import Outcome
 from argus_pipeline.diagnosis.text import clean, moment
 from argus_pipeline.errors import BadInput
+from argus_pipeline.report.html import inert
 from argus_pipeline.report.language import Language, language_from
 from argus_pipeline.serve import shapes
 from argus_pipeline.serve.access import (
@@ -34,18 +35,21 @@ from argus_pipeline.serve.access import (
 )
 from argus_pipeline.serve.answers import answer
 from argus_pipeline.serve.api_batches import (
+    CHART_FORMS,
+    DRAWING_POLICY,
     NAME,
     BatchId,
     Name,
     Text,
-    _aware,
+    aware,
     drawing,
     hide,
     keep_judgement,
+    read_list,
     read_messages,
 )
 from argus_pipeline.serve.api_fleet import read_answer, read_campaign, read_fleet, read_search
-from argus_pipeline.serve.batch_lists import Filters, list_batches
+from argus_pipeline.serve.batch_lists import Filters
 from argus_pipeline.serve.fleet_now import comparison, pairs
 from argus_pipeline.serve.problems import NotThere, Refused
 from argus_pipeline.serve.tokens import ASK, VIN
@@ -61,7 +65,6 @@ STATIC: Final = {
     "serve.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
-MAX_CHARACTERS: Final = 2000
 _FORM_BYTES: Final = 20_000
 _STEPS: Final = (
     *(Stage.UPLOADING, Stage.QUEUED, Stage.VERIFYING, Stage.PARSING, Stage.STATISTICS),
@@ -115,18 +118,7 @@ async def batches_page(
         _day(chosen.get("since"), "since"),
         _day(chosen.get("until"), "until"),
     )
-    bucket = await context.bucket()
-    kept = await context.shared.get(
-        ("list", filters, cursor, 50),
-        lambda: (
-            list_batches(
-                context.engine, context.runs, bucket, context.exact, filters, cursor=cursor
-            ),
-            "",
-        ),
-        fresh_s=1.0,
-    )
-    page = kept.value
+    page = await read_list(context, filters, cursor)
     older = "?" + urlencode({**chosen, "cursor": page.next}) if page.next else None
     return _page(
         *(request, reader, "batches.html.j2"),
@@ -260,8 +252,6 @@ async def campaign_chart(
     request: Request, context: ContextNow, reader: ReaderNow, campaign: str, name: Name
 ) -> Response:
     """A chart of a campaign, out of its page in the bucket."""
-    from argus_pipeline.serve.api_batches import CHART_FORMS, DRAWING_POLICY
-
     await read_campaign(context, campaign)
 
     def make() -> tuple[bytes, str]:
@@ -410,8 +400,6 @@ async def static(request: Request, name: str) -> Response:
 
 def error_page(request: Request, problem: Response) -> Response:
     """An error for people, with the same status."""
-    import json
-
     content = json.loads(bytes(problem.body))
     if content["status"] == 401 and request.method == "GET":
         return RedirectResponse("/sign-in", 303)
@@ -493,7 +481,7 @@ def _day(text: str | None, where: str) -> datetime | None:
     if text is None:
         return None
     try:
-        return _aware(datetime.fromisoformat(text))
+        return aware(datetime.fromisoformat(text))
     except ValueError:
         raise BadInput(
             f"is {clean(text, 40)}", where=where, expected="a day such as 2026-11-23"
@@ -511,19 +499,13 @@ def _environment() -> Environment:
         ),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_inert,
+        finalize=inert,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     made.filters["parameters"] = urlencode
     made.globals["dict"] = dict
     return made
-
-
-def _inert(value: Any) -> Any:
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return clean(value, MAX_CHARACTERS)
-    return value
 
 
 @cache
