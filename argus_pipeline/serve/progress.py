@@ -64,7 +64,7 @@ class Watch:
         self._most = most
         self._fold = Fold()
         self._batches: dict[str, str | None] = {}
-        self._recent: deque[tuple[int, Progress]] = deque(maxlen=_REMEMBERED)
+        self._recent: deque[Progress] = deque(maxlen=_REMEMBERED)
         self._count = 0
         self._place: int | None = None
         self._gap_since: float | None = None
@@ -143,8 +143,7 @@ class Watch:
         new = self._count - position
         if new <= 0:
             return []
-        held = list(self._recent)
-        return [one for _, one in held[-new:]]
+        return list(self._recent)[-new:]
 
     async def _look(self) -> None:
         """The one look, again and again; it ends a while after the last listener left."""
@@ -167,13 +166,10 @@ class Watch:
                 assert self._ready is not None
                 self._ready.set()
             if found:
-                for one in found:
-                    self._recent.append((one.change.id, one))
-                    self._count += 1
-                changed, self._changed = (
-                    self._changed,
-                    asyncio.get_running_loop().create_future(),
-                )
+                self._recent.extend(found)
+                self._count += len(found)
+                changed = self._changed
+                self._changed = asyncio.get_running_loop().create_future()
                 if changed is not None and not changed.done():
                     changed.set_result(None)
             await asyncio.sleep(max(LOOK_S - (time.monotonic() - begun), 0.05))

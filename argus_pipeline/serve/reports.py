@@ -21,7 +21,6 @@ from argus_pipeline.database.models import Diagnosis as DiagnosisRow
 from argus_pipeline.diagnosis.evidence import Evidence, Kind, Reference
 from argus_pipeline.diagnosis.model import Diagnosis, PastDiagnosis
 from argus_pipeline.report.language import Language, Words
-from argus_pipeline.report.markdown import render_markdown
 from argus_pipeline.report.material_view import MaterialView
 from argus_pipeline.report.view import View
 from argus_pipeline.serve.problems import NotThere
@@ -144,8 +143,3 @@ def charts_of(found: Diagnosis) -> tuple[str, ...]:
         "restarts": any(ecu.boots > 1 for ecu in found.material.ecus),
     }
     return tuple(name for name in CHARTS if says[name])
-
-
-def markdown(told: Told, language: Language) -> str:
-    """The report as Markdown, without charts."""
-    return render_markdown(told.diagnosis, None, language)
