@@ -34,6 +34,9 @@ STORES = ("seaweedfs", "minio") if find_minio() else ("seaweedfs",)
 for name in [n for n in os.environ if n.startswith("ARGUS_") and n not in {"ARGUS_MINIO"}]:
     if name != "ARGUS_SHARED":
         del os.environ[name]
+# Nor the one that `make demo` or `make up` left in this clone.
+_HOME = tempfile.TemporaryDirectory(prefix="argus-no-stack-")
+os.environ["ARGUS_HOME"] = _HOME.name
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "false"
 
 

@@ -35,6 +35,7 @@ _POSTGRES: Final = {
     "llm_calls": "a call of the language model: what for, tokens, cost, how it ended",
     "llm_pauses": "an endpoint that nobody calls for a while",
     "llm_answers": "an answer of the language model that is kept, by the hash of its question",
+    "reader_tokens": "a token of `argus serve`: whose, its SHA-256, what it opens, until when",
 }
 _STATISTICS: Final = {
     "recordings": "a recording of a batch, with what was counted in it",
