@@ -280,11 +280,15 @@ def test_never_more_calls_at_once_than_allowed(engine: Engine, server: ScriptedM
     assert server.most_at_once == 2
 
 
-def test_who_waits_for_a_place_holds_no_connection(engine: Engine, server: ScriptedModel) -> None:
+def test_who_waits_for_a_place_holds_no_connection(
+    engine: Engine, server: ScriptedModel, module_database_url: str
+) -> None:
     held = []
+    # With connections of its own: the first one writes to the ledger meanwhile.
+    waiting = create_engine(module_database_url)
 
     def sleep(seconds: float) -> None:
-        held.append(engine.pool.checkedout())  # type: ignore[attr-defined]
+        held.append(waiting.pool.checkedout())  # type: ignore[attr-defined]
         time.sleep(seconds)
 
     server.script = lambda _: Say(GOOD.text, after_s=0.5)
@@ -293,8 +297,9 @@ def test_who_waits_for_a_place_holds_no_connection(engine: Engine, server: Scrip
     first.start()
     while not server.calls:
         time.sleep(0.01)
-    LanguageModel(engine, narrow, sleep=sleep).answer(request("Two?"))
+    LanguageModel(waiting, narrow, sleep=sleep).answer(request("Two?"))
     first.join()
+    waiting.dispose()
     assert held
     assert set(held) == {0}
 

@@ -9,7 +9,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,12 +66,20 @@ def test_a_port_that_somebody_took_meanwhile_is_replaced(server: LocalStore) -> 
     bucket(server).put("a", b"kept")
     server.stop()
     port = int(first.address.rpartition(":")[2])
-    with socket.socket() as other:
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Where somebody has it already, all the better.
-        with suppress(OSError):
-            other.bind(("127.0.0.1", port))
-            other.listen()
+    with ExitStack() as held:
+
+        def take() -> bool:
+            other = held.enter_context(socket.socket())
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                other.bind(("127.0.0.1", port))
+                other.listen()
+                return True
+            return False
+
+        # Whoever has it now may leave it before the store starts again; after some time it is
+        # somebody who keeps it, and all the better.
+        processes.wait_until(take, 10)
         assert server.start().address != first.address
         assert bucket(server).get("a") == b"kept"
 
