@@ -15,7 +15,7 @@ from resources.object_store import ObjectStoreResource
     group_name="fleet",
     kinds={"altair", "html"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     retry_policy=RETRIES,
     automation_condition=after_upstream(),
 )

@@ -26,7 +26,7 @@ from argus_pipeline.recordings.parsing import make_result
 from argus_pipeline.recordings.result import RecordingResult, TableOutput
 from argus_pipeline.recordings.specifications import specification_files
 from argus_pipeline.recordings.tables import PARQUET
-from argus_pipeline.report.campaign import compared, render_campaign
+from argus_pipeline.report.campaign import campaign_charts, compared, render_campaign
 from argus_pipeline.simulate.counts import FaultModel, FleetModel, simulate_cells
 from argus_pipeline.simulate.fleet import write_fleet
 from argus_pipeline.statistics import BatchStatistics, compute_statistics, recording_tables
@@ -91,7 +91,9 @@ def draw_fleet(out: Path) -> None:
     line = [f"campaign {CAMPAIGN} · J7 · v2.2.9 → v2.3.1"]
     write(out / "rate_ratios.png", render(rate_ratios(own, line)))
     write(out / "adoption.png", render(adoption(cells, line)))
-    (out / "campaign.html").write_text(render_campaign(row, own, cells), "utf-8")
+    (out / "campaign.html").write_text(
+        render_campaign(row, own, campaign_charts(row, own, cells)), "utf-8"
+    )
 
 
 def batch_of(folder: Path, tables: Path) -> tuple[BatchStatistics, list[RecordingResult]]:

@@ -28,6 +28,10 @@ def serve(
         bool,
         typer.Option("--behind-proxy", help="An authenticating proxy says who comes."),
     ] = False,
+    proxy_address: Annotated[
+        list[str] | None,
+        typer.Option(help="Where that proxy comes from, if not from this machine; several may be."),
+    ] = None,
     name: Annotated[
         list[str] | None,
         typer.Option("--name", help="A further name that the server is called by."),
@@ -44,12 +48,15 @@ def serve(
         return
     import os
     import sys
+    from dataclasses import replace
 
     from argus_pipeline import settings
     from argus_pipeline.serve.options import Options, require_guard
 
     os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "false"
     options = Options(host=host, port=port, tokens=tokens, proxy=proxy, hosts=tuple(name or ()))
+    if proxy_address:
+        options = replace(options, proxies=tuple(proxy_address))
     require_guard(options)
     from argus_pipeline.serve.app import make_app
     from argus_pipeline.serve.context import make_context

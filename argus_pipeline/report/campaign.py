@@ -163,18 +163,21 @@ def campaign_charts(
 
 
 def render_campaign(
-    health: Mapping[str, Any], own: pl.DataFrame, cells: pl.DataFrame, *, made_of: str = ""
+    health: Mapping[str, Any],
+    own: pl.DataFrame,
+    charts: Mapping[str, bytes],
+    *,
+    made_of: str = "",
 ) -> str:
     """The page of a campaign: one self-contained file of HTML.
 
     Args:
         health: a row of `campaign_health`.
         own: what `compared` gives for it.
-        cells: of the campaign's batches, as `fleet.cells.CELLS` describes them.
+        charts: what `campaign_charts` draws for it.
         made_of: tells one state of all these from another.
     """
     view = campaign_view(health, own)
-    charts = campaign_charts(health, own, cells)
     return render_page(
         _TEMPLATE,
         campaign=view,

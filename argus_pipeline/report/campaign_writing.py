@@ -1,4 +1,4 @@
-"""Writes the pages of campaigns to the bucket: `campaigns/<campaign>/page.html`."""
+"""Writes the pages of campaigns and their charts to the bucket, under `campaigns/<campaign>/`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import polars as pl
 from argus_pipeline import __version__
 from argus_pipeline.fleet.cells import ordered
 from argus_pipeline.fleet.rollup import read_campaign
-from argus_pipeline.report.campaign import compared, render_campaign
+from argus_pipeline.report.campaign import campaign_charts, compared, render_campaign
 from argus_pipeline.statistics.storage import to_parquet
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectMissing
@@ -22,8 +22,8 @@ from argus_pipeline.storage.object_store import ObjectMissing
 if TYPE_CHECKING:
     from argus_pipeline.storage.object_store import ObjectStore
 
-# To be raised when the page looks different for the same content.
-_LOOK: Final = "1"
+# To be raised when something else is written for the same content.
+_LOOK: Final = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,11 @@ def write_campaign_pages(store: ObjectStore) -> Sequence[WrittenPage]:
         # Drawing takes a second, and a batch changes one campaign of many.
         is_new = made_of not in _head(store, key)
         if is_new:
-            page = render_campaign(row, own, cells, made_of=made_of)
+            charts = campaign_charts(row, own, cells)
+            for name, chart in charts.items():
+                store.put(keys.campaign_chart(campaign, name), chart)
+            # The page comes last: it says that all of this is there.
+            page = render_campaign(row, own, charts, made_of=made_of)
             store.put(key, page.encode())
         written.append(WrittenPage(campaign, key, str(row["verdict"]), is_new))
     return written

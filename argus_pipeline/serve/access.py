@@ -81,9 +81,14 @@ async def reader_of(request: Request) -> Reader:
             "a token is needed", status=401, hint="Sign in at /sign-in, or send Bearer TOKEN"
         )
     if context.options.proxy:
-        user = request.headers.get("x-forwarded-user") or request.headers.get("remote-user")
+        peer = request.client.host if request.client else ""
+        user = context.options.user_of(peer, request.headers)
         if not user:
-            raise Refused("the proxy did not say who comes", status=401)
+            raise Refused(
+                "the proxy did not say who comes",
+                status=401,
+                hint="It says so in X-Forwarded-User, from an address named by --proxy-address",
+            )
         return Reader(clean(user, 64), BEHIND_PROXY)
     return Reader("local", LOCAL)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import Engine, text
 
@@ -17,18 +15,12 @@ from argus_pipeline.fleet.rules import CLASSES
 from argus_pipeline.serve import shapes
 from argus_pipeline.serve.access import ContextNow, Reader, ReaderNow, require
 from argus_pipeline.serve.answers import answer, as_json, chosen, csv_text, json_bytes
-from argus_pipeline.serve.api_batches import (
-    NOT_MODIFIED,
-    TABLE_FORMS,
-    TableForm,
-    Text,
-    shown,
-)
+from argus_pipeline.serve.api_batches import shown
 from argus_pipeline.serve.context import Context
 from argus_pipeline.serve.fleet_now import FleetNow, campaigns, comparison, fleet_now
 from argus_pipeline.serve.gauges import expose
+from argus_pipeline.serve.parameters import NOT_MODIFIED, TABLE_FORMS, TableForm, Text
 from argus_pipeline.serve.problems import NotThere, documented, problem
-from argus_pipeline.serve.progress import BEAT, event_stream, place_of, sse
 from argus_pipeline.serve.tokens import ASK
 
 _COMPARISON: Final = {name: TABLE_FORMS[name] for name in ("json", "csv")}
@@ -59,36 +51,6 @@ async def read_fleet(context: Context) -> FleetNow:
         "fleet", lambda: (fleet_now(context.engine, context.runs, bucket, context.exact), "")
     )
     return kept.value
-
-
-@router.get(
-    "/fleet/progress",
-    responses={200: {"content": {"text/event-stream": {}}}},
-    response_class=Response,
-)
-async def fleet_progress(
-    context: ContextNow,
-    reader: ReaderNow,
-    last_event_id: Annotated[str | None, Header(max_length=32)] = None,
-) -> Response:
-    """The progress of all batches as server-sent events; ends after an hour, to be begun again."""
-    if context.watch is None:
-        raise NotThere("this server knows no runs")
-    return event_stream(_fleet_events(context, reader, place_of(last_event_id)))
-
-
-async def _fleet_events(context: Context, reader: Reader, last: int | None) -> AsyncIterator[bytes]:
-    assert context.watch is not None
-    until = asyncio.get_running_loop().time() + context.options.stream_seconds
-    yield b"retry: 2000\n\n"
-    async for one in context.watch.listen(None, last):
-        if one is None:
-            yield BEAT
-        else:
-            data = {**one.data(), "batch": reader.batch(one.batch)}
-            yield sse("progress", data, one.change.id)
-        if asyncio.get_running_loop().time() > until:
-            return
 
 
 @router.get(

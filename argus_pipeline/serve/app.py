@@ -8,10 +8,21 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from argus_pipeline import __version__
-from argus_pipeline.serve import api_batches, api_fleet, pages
+from argus_pipeline.serve import (
+    api_batches,
+    api_data,
+    api_feedback,
+    api_fleet,
+    api_progress,
+    pages_batches,
+    pages_fleet,
+    pages_sign_in,
+    static_files,
+)
 from argus_pipeline.serve.context import Context
 from argus_pipeline.serve.guard import Guard, Meter
 from argus_pipeline.serve.problems import handle_problems
+from argus_pipeline.serve.rendering import error_page
 
 
 def make_app(context: Context) -> FastAPI:
@@ -34,8 +45,12 @@ def make_app(context: Context) -> FastAPI:
     )
     app.state.context = context
     app.state.meter = Meter()
-    for room in (api_batches.router, api_fleet.router, api_fleet.outside, pages.router):
-        app.include_router(room)
-    handle_problems(app, pages.error_page)
+    for room in (
+        *(api_batches, api_data, api_feedback, api_progress, api_fleet),
+        *(pages_batches, pages_fleet, pages_sign_in, static_files),
+    ):
+        app.include_router(room.router)
+    app.include_router(api_fleet.outside)
+    handle_problems(app, error_page)
     app.add_middleware(Guard, options=context.options, meter=app.state.meter)
     return app

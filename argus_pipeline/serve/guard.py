@@ -170,12 +170,10 @@ class Guard:
         return None
 
     def _client(self, scope: Scope, headers: Headers) -> str:
-        if self._options.proxy:
-            user = headers.get("x-forwarded-user") or headers.get("remote-user")
-            if user:
-                return f"user {user[:64]}"
         client = scope.get("client")
-        return client[0] if client else ""
+        peer: str = client[0] if client else ""
+        user = self._options.user_of(peer, headers)
+        return f"user {user[:64]}" if user else peer
 
     def _is_ours(self, host: str) -> bool:
         """Whether a name is ours: a page elsewhere may have its name lead to 127.0.0.1."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,6 +21,7 @@ class Options:
         port: port to listen on; 0 takes a free one.
         tokens: readers have to bring a token.
         proxy: an authenticating proxy stands before it: whoever comes through it may read.
+        proxies: the addresses that this proxy comes from; nobody else is believed.
         hosts: further names under which the server may be called.
         requests_per_second: what one reader may ask for, on average; `burst` at once.
         questions_per_minute: of these, questions in words.
@@ -33,6 +35,7 @@ class Options:
     port: int = 0
     tokens: bool = False
     proxy: bool = False
+    proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     hosts: tuple[str, ...] = field(default=())
     requests_per_second: float = 50.0
     burst: int = 300
@@ -46,6 +49,12 @@ class Options:
     def local(self) -> bool:
         """Whether only programs of this machine can come."""
         return is_loopback(self.host)
+
+    def user_of(self, peer: str, headers: Mapping[str, str]) -> str | None:
+        """Who comes, as the proxy says; None where it is not the proxy that says so."""
+        if not self.proxy or peer not in self.proxies:
+            return None
+        return headers.get("x-forwarded-user") or headers.get("remote-user") or None
 
 
 def is_loopback(host: str) -> bool:

@@ -13,11 +13,12 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, Row, func, select
 
 from argus_pipeline.batches.names import is_safe_name
 from argus_pipeline.database.engine import translated
 from argus_pipeline.database.models import Diagnosis as DiagnosisRow
+from argus_pipeline.database.models import DiagnosisFeedback
 from argus_pipeline.diagnosis.evidence import Evidence, Kind, Reference
 from argus_pipeline.diagnosis.model import Diagnosis, PastDiagnosis
 from argus_pipeline.report.language import Language, Words
@@ -37,6 +38,8 @@ class Told:
     diagnosis: Diagnosis
     confirmed: bool | None
     updated: datetime
+    words: int
+    """How often people have said something of it."""
 
 
 def read_told(engine: Engine, batch: str) -> tuple[Told, str]:
@@ -46,9 +49,7 @@ def read_told(engine: Engine, batch: str) -> tuple[Told, str]:
         NotThere: the batch has none, or one that this version cannot read.
         Unavailable: the database does not answer.
     """
-    query = select(DiagnosisRow.content, DiagnosisRow.confirmed, DiagnosisRow.updated_at)
-    with translated(engine), engine.connect() as connection:
-        row = connection.execute(query.where(DiagnosisRow.batch == batch)).one_or_none()
+    row = _read(engine, batch, DiagnosisRow.content)
     if row is None:
         raise NotThere("there is no report of this batch yet", where=batch)
     try:
@@ -57,19 +58,26 @@ def read_told(engine: Engine, batch: str) -> tuple[Told, str]:
         raise NotThere(
             "its report is of another version", where=batch, hint="`argus retry` writes it anew"
         ) from error
-    return Told(found, row.confirmed, row.updated_at), _tag(row.updated_at, row.confirmed)
+    return Told(found, row.confirmed, row.updated_at, row.words), _tag(row)
 
 
 def tag_of(engine: Engine, batch: str) -> str:
     """The present ETag of a batch's diagnosis; empty where there is none."""
-    query = select(DiagnosisRow.updated_at, DiagnosisRow.confirmed)
+    row = _read(engine, batch)
+    return "" if row is None else _tag(row)
+
+
+def _read(engine: Engine, batch: str, *more: Any) -> Row[Any] | None:
+    words = select(func.count()).where(DiagnosisFeedback.batch == batch).scalar_subquery()
+    query = select(
+        DiagnosisRow.confirmed, DiagnosisRow.updated_at, words.label("words"), *more
+    ).where(DiagnosisRow.batch == batch)
     with translated(engine), engine.connect() as connection:
-        row = connection.execute(query.where(DiagnosisRow.batch == batch)).one_or_none()
-    return "" if row is None else _tag(row.updated_at, row.confirmed)
+        return connection.execute(query).one_or_none()
 
 
-def _tag(updated: datetime, confirmed: bool | None) -> str:
-    return f"{updated.timestamp():.6f}-{confirmed}"
+def _tag(row: Row[Any]) -> str:
+    return f"{row.updated_at.timestamp():.6f}-{row.confirmed}-{row.words}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,11 @@ class PageWords:
         """
         return catalogue()[key][self.language.value].format(**values)
 
+    def count(self, key: str, number: int) -> str:
+        """The text of a key for so many: that of `key.one` where it is one and there is such."""
+        singular = f"{key}.one"
+        return self(singular if number == 1 and singular in catalogue() else key, number=number)
+
     def get(self, key: str, otherwise: str) -> str:
         """The text of a key that stems from outside, or `otherwise`."""
         return self(key) if key in catalogue() else otherwise

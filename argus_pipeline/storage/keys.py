@@ -103,6 +103,11 @@ def campaign_page(campaign: str) -> str:
     return f"{CAMPAIGNS}{campaign}/page.html"
 
 
+def campaign_chart(campaign: str, name: str) -> str:
+    """A chart of a campaign, which its page holds, too."""
+    return f"{CAMPAIGNS}{campaign}/charts/{name}.svg"
+
+
 def fleet(name: str) -> str:
     """One table over all batches."""
     return f"{FLEET}{name}.parquet"

@@ -12,7 +12,7 @@ from argus_pipeline.fleet.campaign import campaign_health, health_frame
 from argus_pipeline.fleet.comparison import compare_firmware
 from argus_pipeline.fleet.rules import default_rules
 from argus_pipeline.fleet.sums import sum_cells
-from argus_pipeline.report.campaign import campaign_view, compared, render_campaign
+from argus_pipeline.report.campaign import campaign_charts, campaign_view, compared, render_campaign
 from argus_pipeline.report.campaign_writing import write_campaign_pages
 from argus_pipeline.simulate.counts import FaultModel, FleetModel, simulate_cells
 from argus_pipeline.statistics.storage import to_parquet
@@ -54,7 +54,8 @@ def tables(cells: pl.DataFrame, **expected: Any) -> tuple[pl.DataFrame, pl.DataF
 def page_of(cells: pl.DataFrame) -> str:
     health, comparison = tables(cells)
     row = health.row(0, named=True)
-    return render_campaign(row, compared(row, comparison), cells)
+    own = compared(row, comparison)
+    return render_campaign(row, own, campaign_charts(row, own, cells))
 
 
 def plain(page: str) -> str:
@@ -70,7 +71,7 @@ def test_a_regression_is_what_the_page_says_first(cells: pl.DataFrame) -> None:
 def test_every_rule_is_there_with_its_threshold_and_what_was_found(cells: pl.DataFrame) -> None:
     health, comparison = tables(cells)
     row = health.row(0, named=True)
-    text = plain(render_campaign(row, compared(row, comparison), cells))
+    text = plain(page_of(cells))
     rules = campaign_view(row, comparison).health["rules"]
     assert len(rules) >= 5
     for rule in rules:
@@ -123,6 +124,8 @@ def test_a_page_is_written_again_only_when_its_content_changed(
     [first] = write_campaign_pages(object_store)
     etag = object_store.head(keys.campaign_page(CAMPAIGN))
     assert (first.campaign, first.verdict, first.is_new) == (CAMPAIGN, "hold", True)
+    for name in ("rate_ratios", "adoption"):
+        assert b"<svg" in object_store.get(keys.campaign_chart(CAMPAIGN, name))
     [again] = write_campaign_pages(object_store)
     assert not again.is_new
     assert object_store.head(keys.campaign_page(CAMPAIGN)) == etag

@@ -14,7 +14,7 @@ from argus_pipeline.serve.guard import Rate
 from argus_pipeline.serve.masking import hidden, mask, masked
 from argus_pipeline.serve.options import Options, require_guard
 from argus_pipeline.serve.run_tables import Event
-from argus_pipeline.serve.words import catalogue
+from argus_pipeline.serve.words import PageWords, catalogue
 
 VIN = "LFV3A23C0K3000001"
 
@@ -59,6 +59,16 @@ def test_other_machines_are_not_let_in_without_anybody_at_the_door(host: str) ->
         require_guard(Options(host))
 
 
+def test_only_the_proxy_is_believed_when_it_says_who_comes() -> None:
+    said = {"x-forwarded-user": "ana"}
+
+    assert Options(proxy=True).user_of("127.0.0.1", said) == "ana"
+    assert Options(proxy=True).user_of("192.0.2.7", said) is None
+    assert Options(proxy=True, proxies=("192.0.2.7",)).user_of("192.0.2.7", said) == "ana"
+    assert Options(proxy=True).user_of("127.0.0.1", {}) is None
+    assert Options().user_of("127.0.0.1", said) is None
+
+
 def event(place: int, kind: str, step: str | None = None) -> Event:
     return Event(place, "run", kind, step, None)
 
@@ -98,6 +108,12 @@ def test_where_a_log_is_cut_changes_nothing_of_what_follows(cut: int) -> None:
     fold = Fold()
 
     assert fold.feed(events[:cut]) + fold.feed(events[cut:]) == Fold().feed(events)
+
+
+def test_one_is_not_spoken_of_as_many() -> None:
+    assert PageWords().count("fleet.worse", 1) == "1 fault new or worse with an update"
+    assert PageWords().count("fleet.worse", 2) == "2 faults new or worse with an update"
+    assert PageWords().count("fleet.overdue", 1).startswith("1 late")
 
 
 @pytest.mark.parametrize("key", sorted(catalogue()))
