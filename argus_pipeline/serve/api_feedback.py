@@ -70,7 +70,9 @@ async def keep_judgement(
         given = word.model_dump(exclude={"judgement"})
         return room.correct(writer, batch, author=reader.name, **given)
 
-    return await context.shared.run(keep)
+    kept = await context.shared.run(keep)
+    context.shared.forget(("told", batch))
+    return kept
 
 
 def _said(word: Any) -> dict[str, Any]:

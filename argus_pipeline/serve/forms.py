@@ -14,6 +14,7 @@ from argus_pipeline.errors import BadInput
 from argus_pipeline.serve.parameters import aware
 
 _FORM_BYTES: Final = 20_000
+_ADDRESS: Final = 2_000
 
 
 async def read_form(request: Request) -> Mapping[str, str]:
@@ -27,6 +28,15 @@ async def read_form(request: Request) -> Mapping[str, str]:
         raise BadInput("the form is too large")
     read = parse_qs(body.decode("utf-8", "replace"), max_num_fields=20)
     return {name: values[0] for name, values in read.items()}
+
+
+def own_address(given: str) -> str:
+    """A path of this server that a reader wants to go on to, or the first page.
+
+    What a browser would take for an address elsewhere is none: `//host` and `/\\host`.
+    """
+    plain = given.startswith("/") and given.isprintable() and len(given) <= _ADDRESS
+    return given if plain and given[1:2] not in {"/", "\\"} else "/"
 
 
 def day(text: str | None, where: str) -> datetime | None:

@@ -49,12 +49,19 @@ def render(request: Request, reader: Reader, template: str, **content: Any) -> s
         "path": request.url.path,
         "other_language": other.value,
         "other_address": "?" + urlencode({**query, "lang": other.value}),
+        "sign_in": _sign_in(request),
         "asset": address_of,
         "moment": moment,
         "clip": clean,
         "address": lambda text: quote(text, safe=""),
     }
     return _environment().get_template(template).render(**given, **content)
+
+
+def _sign_in(request: Request) -> str:
+    """Where a token is handed in, with the way back to where the reader is."""
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return "/sign-in" if here in {"/", "/sign-in"} else f"/sign-in?{urlencode({'next': here})}"
 
 
 def language_of(request: Request) -> Language:
@@ -74,7 +81,7 @@ def error_page(request: Request, problem: Response) -> Response:
     """An error for people, with the same status."""
     content = json.loads(bytes(problem.body))
     if content["status"] == 401 and request.method == "GET":
-        return RedirectResponse("/sign-in", 303)
+        return RedirectResponse(_sign_in(request), 303)
     page = render(request, Reader("", frozenset()), "problem.html.j2", problem=content)
     kept = {k: v for k, v in problem.headers.items() if k in {"retry-after", "allow"}}
     return Response(page, content["status"], media_type=HTML, headers=kept)

@@ -78,6 +78,12 @@ class Shared:
             self.merged += 1
         return await asyncio.shield(making)
 
+    def forget(self, key: Hashable) -> None:
+        """Let a result go that is known to be old, so that who changed it sees the change."""
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            self._bytes -= _size(kept)
+
     async def run(self, what: Callable[[], T]) -> T:
         """Run something in one of the threads, and keep nothing."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, what)

@@ -10,6 +10,7 @@ from argus_pipeline.batches.stages import Stage
 from argus_pipeline.errors import ArgusError
 from argus_pipeline.report.language import Language
 from argus_pipeline.serve.fold import Fold
+from argus_pipeline.serve.forms import own_address
 from argus_pipeline.serve.guard import Rate
 from argus_pipeline.serve.masking import hidden, mask, masked
 from argus_pipeline.serve.options import Options, require_guard
@@ -108,6 +109,21 @@ def test_where_a_log_is_cut_changes_nothing_of_what_follows(cut: int) -> None:
     fold = Fold()
 
     assert fold.feed(events[:cut]) + fold.feed(events[cut:]) == Fold().feed(events)
+
+
+@pytest.mark.parametrize(
+    ("given", "where"),
+    [
+        ("/batches?stage=done", "/batches?stage=done"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/a\r\nSet-Cookie: x=y", "/"),
+        ("", "/"),
+    ],
+)
+def test_after_signing_in_a_reader_stays_on_this_server(given: str, where: str) -> None:
+    assert own_address(given) == where
 
 
 def test_one_is_not_spoken_of_as_many() -> None:
