@@ -66,8 +66,7 @@ def test_recordings_of_another_client_run_to_a_report_by_themselves(
 
 
 def test_pages_that_are_open_while_a_batch_arrives_follow_it_to_its_report(stack, data) -> None:
-    pages = json.loads((stack.home / "state.json").read_text())["pages_port"]
-    address = f"http://127.0.0.1:{pages}"
+    address = stack.addresses["ARGUS_PAGES_URL"]
     with (
         a_browser() as browser,
         visit(browser, address) as fleet,
