@@ -19,15 +19,12 @@ from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import replace_event_counts
 from argus_pipeline.fleet.changes import announce
 from argus_pipeline.recordings.finished import read_results
-from argus_pipeline.statistics import (
-    BatchStatistics,
-    check_totals,
-    compute_statistics,
-    recording_tables,
-    write_statistics,
-)
+from argus_pipeline.statistics.accounting import check_totals
+from argus_pipeline.statistics.batch import BatchStatistics, compute_statistics
 from argus_pipeline.statistics.code_patterns import code_patterns
 from argus_pipeline.statistics.event_rows import event_rows
+from argus_pipeline.statistics.sources import recording_tables
+from argus_pipeline.statistics.storage import write_statistics
 from assets.common import OWNERS, RETRIES, batches, column_schema, inline_table, read_manifest
 from assets.parsed_csv import parsed_csv
 from resources.database import DatabaseResource

@@ -2,8 +2,8 @@
 
 from dagster import MaterializeResult, MetadataValue, asset
 
-from argus_pipeline.report import escape
 from argus_pipeline.report.campaign_writing import write_campaign_pages
+from argus_pipeline.report.markdown import escape
 from assets.campaign_health import campaign_health
 from assets.common import OWNERS, RETRIES, after_upstream
 from assets.firmware_comparison import firmware_comparison

@@ -3,7 +3,7 @@
 from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, asset
 
 from argus_pipeline.charts import ChartContext, charts_that_matter, draw_charts, write_charts
-from argus_pipeline.statistics import read_statistics
+from argus_pipeline.statistics.storage import read_statistics
 from assets.batch_statistics import batch_statistics
 from assets.common import OWNERS, RETRIES, batches, read_manifest
 from resources.object_store import ObjectStoreResource

@@ -15,19 +15,15 @@ from dagster import (
 from polars import DataFrame
 
 from argus_pipeline.batches.manifest import Manifest
-from argus_pipeline.diagnosis import (
-    Diagnosis,
-    Written,
-    check_citations,
-    make_case,
-    save_diagnosis,
-    supervise,
-)
+from argus_pipeline.diagnosis.model import Diagnosis
+from argus_pipeline.diagnosis.pipeline import make_case, save_diagnosis, supervise
+from argus_pipeline.diagnosis.validator import check_citations
+from argus_pipeline.diagnosis.writer import Written
 from argus_pipeline.errors import BadInput
 from argus_pipeline.fleet.baseline import read_baseline
 from argus_pipeline.recordings.finished import read_results
-from argus_pipeline.report import escape
-from argus_pipeline.statistics import read_statistics
+from argus_pipeline.report.markdown import escape
+from argus_pipeline.statistics.storage import read_statistics
 from argus_pipeline.storage.object_store import ObjectStore
 from assets.batch_statistics import batch_statistics
 from assets.common import OWNERS, RETRIES, batches, read_manifest

@@ -4,10 +4,11 @@ from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, ass
 
 from argus_pipeline import settings
 from argus_pipeline.charts import charts_that_matter, read_drawings
-from argus_pipeline.diagnosis import load_diagnosis
-from argus_pipeline.report import render_markdown, write_report
+from argus_pipeline.diagnosis.pipeline import load_diagnosis
 from argus_pipeline.report.language import language_from
-from argus_pipeline.statistics import read_statistics
+from argus_pipeline.report.markdown import render_markdown
+from argus_pipeline.report.writing import write_report
+from argus_pipeline.statistics.storage import read_statistics
 from assets.charts import charts
 from assets.common import OWNERS, RETRIES, batches
 from assets.diagnosis import diagnosis

@@ -106,7 +106,8 @@ def _work(way: str, folder: Path, copies: int, threads: int) -> dict[str, Any]:
 
 
 def _argus(folder: Path, copies: int) -> Callable[[], int]:
-    from argus_pipeline.statistics import RecordingTables, compute_statistics
+    from argus_pipeline.statistics.batch import compute_statistics
+    from argus_pipeline.statistics.sources import RecordingTables
 
     sources = [
         RecordingTables(

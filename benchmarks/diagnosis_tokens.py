@@ -25,7 +25,7 @@ from diagnosis.recorded import Recorded, recorded
 from argus_pipeline.batches.manifest import BatchFile
 from argus_pipeline.database.engine import create_engine
 from argus_pipeline.database.migrate import migrate
-from argus_pipeline.diagnosis import make_case, supervise
+from argus_pipeline.diagnosis.pipeline import make_case, supervise
 from argus_pipeline.diagnosis.prompt import turns
 from argus_pipeline.knowledge.embedding import LocalEmbedder
 from argus_pipeline.knowledge.files import read_articles, starter_articles
@@ -33,7 +33,7 @@ from argus_pipeline.knowledge.store import import_articles
 from argus_pipeline.language_model.tokens import token_estimate
 from argus_pipeline.simulate.fleet import write_fleet
 from argus_pipeline.stack.postgres import PostgresServer
-from argus_pipeline.statistics import BatchStatistics
+from argus_pipeline.statistics.batch import BatchStatistics
 
 TIMES = 100_000
 BAR = 0.10

@@ -49,7 +49,7 @@ def steps() -> None:
         print(f"{step:24} {now - last:6.1f} s", flush=True)
         last = now
 
-    from argus_pipeline.diagnosis import supervise
+    from argus_pipeline.diagnosis.pipeline import supervise
     from argus_pipeline.knowledge.embedding import LocalEmbedder
     from argus_pipeline.report.html import render_html
     from benchmarks.diagnosis.batches import case_of

@@ -29,7 +29,8 @@ from argus_pipeline.recordings.tables import PARQUET
 from argus_pipeline.report.campaign import campaign_charts, compared, render_campaign
 from argus_pipeline.simulate.counts import FaultModel, FleetModel, simulate_cells
 from argus_pipeline.simulate.fleet import write_fleet
-from argus_pipeline.statistics import BatchStatistics, compute_statistics, recording_tables
+from argus_pipeline.statistics.batch import BatchStatistics, compute_statistics
+from argus_pipeline.statistics.sources import recording_tables
 from argus_pipeline.upload.options import read_batch_file
 
 # Which batch of the simulated fleet a chart is drawn of, by the beginning of its folder's name.

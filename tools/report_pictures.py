@@ -24,14 +24,15 @@ from argus_pipeline.charts import ChartContext, charts_that_matter, draw_charts
 from argus_pipeline.database.engine import create_engine, session
 from argus_pipeline.database.migrate import migrate
 from argus_pipeline.database.records import upsert_batch
-from argus_pipeline.diagnosis import make_case, save_diagnosis, supervise
 from argus_pipeline.diagnosis.feedback import confirm
 from argus_pipeline.diagnosis.model import Diagnosis
+from argus_pipeline.diagnosis.pipeline import make_case, save_diagnosis, supervise
 from argus_pipeline.knowledge.embedding import LocalEmbedder
 from argus_pipeline.knowledge.files import read_articles, starter_articles
 from argus_pipeline.knowledge.store import import_articles
-from argus_pipeline.report import render_html, render_markdown
+from argus_pipeline.report.html import render_html
 from argus_pipeline.report.language import Language
+from argus_pipeline.report.markdown import render_markdown
 from argus_pipeline.simulate.fleet import write_fleet
 from argus_pipeline.stack.postgres import PostgresServer
 from argus_pipeline.upload.options import read_batch_file

@@ -12,7 +12,7 @@ from argus_pipeline.charts.restarts import restarts
 from argus_pipeline.charts.severity_over_time import severity_over_time
 from argus_pipeline.charts.signals_around_events import signals_around_events
 from argus_pipeline.charts.top_codes import top_codes
-from argus_pipeline.statistics import BatchStatistics
+from argus_pipeline.statistics.batch import BatchStatistics
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
 

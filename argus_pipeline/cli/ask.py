@@ -59,7 +59,7 @@ def ask(
     from argus_pipeline.asking.answering import answer
     from argus_pipeline.asking.passages import Scope, gather
     from argus_pipeline.database.engine import opened_engine
-    from argus_pipeline.diagnosis import load_diagnosis
+    from argus_pipeline.diagnosis.pipeline import load_diagnosis
     from argus_pipeline.knowledge.embedding import embedder_from
     from argus_pipeline.language_model.model import model_from
 

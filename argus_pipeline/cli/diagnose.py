@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from argus_pipeline.batches.manifest import Manifest
-    from argus_pipeline.diagnosis import Written
+    from argus_pipeline.diagnosis.writer import Written
     from argus_pipeline.knowledge.embedding import Embedder
     from argus_pipeline.report.language import Language
     from argus_pipeline.storage.object_store import ObjectStore
@@ -39,13 +39,13 @@ def diagnose(
     from argus_pipeline.batches.manifest import parse_manifest
     from argus_pipeline.cli.live_text import LiveText
     from argus_pipeline.database.engine import opened_engine
-    from argus_pipeline.diagnosis import make_case, supervise
+    from argus_pipeline.diagnosis.pipeline import make_case, supervise
     from argus_pipeline.knowledge.embedding import embedder_from
     from argus_pipeline.language_model.model import model_from
     from argus_pipeline.recordings.finished import read_results
-    from argus_pipeline.report import render_markdown
     from argus_pipeline.report.language import language_from
-    from argus_pipeline.statistics import read_statistics
+    from argus_pipeline.report.markdown import render_markdown
+    from argus_pipeline.statistics.storage import read_statistics
     from argus_pipeline.storage.object_store import ObjectStore
 
     configured = settings.load()
@@ -94,9 +94,9 @@ def _save(
     store: ObjectStore, engine: Engine, embedder: Embedder, written: Written, language: Language
 ) -> None:
     from argus_pipeline.charts import charts_that_matter, read_drawings
-    from argus_pipeline.diagnosis import save_diagnosis
-    from argus_pipeline.report import write_report
-    from argus_pipeline.statistics import read_statistics
+    from argus_pipeline.diagnosis.pipeline import save_diagnosis
+    from argus_pipeline.report.writing import write_report
+    from argus_pipeline.statistics.storage import read_statistics
 
     found = written.diagnosis
     save_diagnosis(engine, found, embedder)

@@ -105,8 +105,8 @@ def show(
     """Show the verdict on a batch, what people said of it, and whether it was seen before."""
     from argus_pipeline import settings
     from argus_pipeline.database.engine import opened_engine
-    from argus_pipeline.diagnosis import load_diagnosis
     from argus_pipeline.diagnosis.feedback import feedback_on
+    from argus_pipeline.diagnosis.pipeline import load_diagnosis
     from argus_pipeline.knowledge.embedding import embedder_from
     from argus_pipeline.knowledge.matches import Question
     from argus_pipeline.knowledge.past_diagnoses import seen_before

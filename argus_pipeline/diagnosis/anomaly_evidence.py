@@ -9,7 +9,7 @@ from argus_pipeline.diagnosis.log_evidence import CODE_CHARACTERS, NAME_CHARACTE
 from argus_pipeline.diagnosis.text import amount, clean, named
 
 if TYPE_CHECKING:
-    from argus_pipeline.statistics import BatchStatistics
+    from argus_pipeline.statistics.batch import BatchStatistics
 
 MAX_RESTART_EVIDENCE: Final = 3
 MAX_SIGNAL_EVIDENCE: Final = 4

@@ -24,7 +24,7 @@ from argus_pipeline.diagnosis.text import amount, clean
 if TYPE_CHECKING:
     import polars as pl
 
-    from argus_pipeline.statistics import BatchStatistics
+    from argus_pipeline.statistics.batch import BatchStatistics
 
 EXPECTED: Final = 5.0
 MAX_NEW: Final = 4

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from argus_pipeline.diagnosis.text import named
 
 if TYPE_CHECKING:
-    from argus_pipeline.statistics import BatchStatistics
+    from argus_pipeline.statistics.batch import BatchStatistics
 
 BOOT: Final = "boot"
 RESUME: Final = "resume"

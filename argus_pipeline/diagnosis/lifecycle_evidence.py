@@ -13,7 +13,7 @@ from argus_pipeline.diagnosis.text import amount, clean, named
 from argus_pipeline.recordings.tables import MESSAGES, SOURCES
 
 if TYPE_CHECKING:
-    from argus_pipeline.statistics import BatchStatistics
+    from argus_pipeline.statistics.batch import BatchStatistics
 
 MAX_LIFECYCLE_EVIDENCE: Final = 4
 MAX_LOSS_EVIDENCE: Final = 3

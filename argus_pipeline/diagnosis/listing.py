@@ -13,7 +13,7 @@ from argus_pipeline.diagnosis.text import clean
 from argus_pipeline.recordings.result import RecordingResult
 
 if TYPE_CHECKING:
-    from argus_pipeline.statistics import BatchStatistics
+    from argus_pipeline.statistics.batch import BatchStatistics
 
 MAX_ECUS: Final = 50
 MAX_SOFTWARE: Final = 5

@@ -19,7 +19,7 @@ from argus_pipeline.diagnosis.text import amount, clean, duration, moment, named
 if TYPE_CHECKING:
     import polars as pl
 
-    from argus_pipeline.statistics import BatchStatistics
+    from argus_pipeline.statistics.batch import BatchStatistics
 
 MAX_CODE_EVIDENCE: Final = 12
 MAX_EVENT_EVIDENCE: Final = 6

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from argus_pipeline.diagnosis.components import Recall
     from argus_pipeline.knowledge.embedding import Embedder
     from argus_pipeline.language_model.model import LanguageModel
-    from argus_pipeline.statistics import BatchStatistics
+    from argus_pipeline.statistics.batch import BatchStatistics
 
 ARTICLES_PER_CODE: Final = 3
 

@@ -32,7 +32,7 @@ from argus_pipeline.recordings.result import RecordingResult
 if TYPE_CHECKING:
     import polars as pl
 
-    from argus_pipeline.statistics import BatchStatistics
+    from argus_pipeline.statistics.batch import BatchStatistics
 
 MAX_TOKENS: Final = 1000
 # What the id of a piece, its line end and the remainder's sentence can take at most.

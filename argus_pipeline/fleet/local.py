@@ -15,7 +15,8 @@ from argus_pipeline.recordings.parsing import make_result
 from argus_pipeline.recordings.result import TableOutput
 from argus_pipeline.recordings.source import open_source
 from argus_pipeline.recordings.specifications import specification_files
-from argus_pipeline.statistics import RecordingTables, compute_statistics
+from argus_pipeline.statistics.batch import compute_statistics
+from argus_pipeline.statistics.sources import RecordingTables
 from argus_pipeline.upload.options import BATCH_FILE
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from argus_pipeline.database.models import Base
 from argus_pipeline.query.sql import quoted
-from argus_pipeline.statistics import BatchStatistics
+from argus_pipeline.statistics.batch import BatchStatistics
 
 ARGUS: Final = "argus"
 FLEET: Final = "fleet"

@@ -68,7 +68,7 @@ def report_in(store: ObjectStore, batch: str, form: str, language: Language) -> 
     # Polars and Jinja are of no use to those who only list reports.
     from argus_pipeline.charts import charts_that_matter, read_drawings
     from argus_pipeline.report.writing import render
-    from argus_pipeline.statistics import read_statistics
+    from argus_pipeline.statistics.storage import read_statistics
 
     content = read_report(store, batch, "json")
     if form == "json":

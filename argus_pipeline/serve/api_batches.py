@@ -143,7 +143,7 @@ async def report_bytes(
     def make() -> tuple[bytes, str]:
         from argus_pipeline.charts import charts_that_matter
         from argus_pipeline.report.writing import render
-        from argus_pipeline.statistics import read_statistics
+        from argus_pipeline.statistics.storage import read_statistics
 
         drawings = {}
         if form == "html":

@@ -10,8 +10,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import Engine, text
 
 from argus_pipeline.database.engine import translated
+from argus_pipeline.database.models import CLASSES
 from argus_pipeline.errors import ArgusError
-from argus_pipeline.fleet.rules import CLASSES
 from argus_pipeline.serve import shapes
 from argus_pipeline.serve.access import ContextNow, Reader, ReaderNow, require
 from argus_pipeline.serve.answers import answer, as_json, chosen, csv_text, json_bytes

@@ -85,8 +85,8 @@ class Page:
     next: str | None = None
 
 
-Exact = Callable[[Sequence[str]], Mapping[str, tuple[Stage, str]]]
-"""The stages of a few batches as `argus status` has them, for those that SQL cannot decide."""
+Exact = Callable[[Mapping[str, str | None]], Mapping[str, tuple[Stage, str]]]
+"""Stages as `argus status` has them, for batches that SQL cannot decide; see `exact_stages`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def find_line(
     lines = _lines(engine, Filters(), [batch], None)
     found = with_stages(lines or [Line(batch, Stage.QUEUED)], runs, bucket, exact)[0]
     if not lines and found.run_id is None:
-        stages = exact([batch])
+        stages = exact({batch: None})
         if batch not in stages:
             raise BadInput("there is no such batch", where=batch)
         stage, detail = stages[batch]
@@ -207,7 +207,7 @@ def with_stages(
             going = [r.run_id for r in newest.values() if r.status in run_tables.GOING_ON]
             steps = run_tables.steps_of(connection, going)
     staged = [_staged(line, newest.get(line.batch), steps, bucket) for line in lines]
-    open_ = [line.batch for line in staged if line is not None and line.detail == _ASK]
+    open_ = {line.batch: line.run_id for line in staged if line.detail == _ASK}
     found = exact(open_) if open_ else {}
     return [
         replace(line, stage=found[line.batch][0], detail=found[line.batch][1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -23,6 +23,7 @@ from argus_pipeline.errors import ArgusError, BadInput
 from argus_pipeline.serve import masking
 from argus_pipeline.serve.batch_lists import Bucket, Line, find_line, unknown_of
 from argus_pipeline.serve.engines import read_only_url, reading_engine, runs_engine, writing_engine
+from argus_pipeline.serve.exact_stages import ExactStages
 from argus_pipeline.serve.options import Options
 from argus_pipeline.serve.problems import NotThere
 from argus_pipeline.serve.progress import Watch
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from argus_pipeline.settings import Settings
     from argus_pipeline.storage.object_store import ObjectStore
 
-# Of batches that are being uploaded, and of failed ones, so many are looked at one by one.
-MOST_EXACT: Final = 20
 _ARRIVING: Final = 50
 _BUCKET_FRESH_S: Final = 3.0
 
@@ -72,6 +71,7 @@ class Context:
         """Let everything go."""
         if self.watch is not None:
             self.watch.close()
+        self.exact.close()
         self.shared.close()
         for engine in (self.engine, self.runs, self.writer):
             if engine is not None:
@@ -133,20 +133,21 @@ class Context:
         )
         return kept.value
 
-    def exact(self, batches: Sequence[str]) -> Mapping[str, tuple[Stage, str]]:
-        """The stages of a few batches as `argus status` has them."""
+    @cached_property
+    def exact(self) -> ExactStages:
+        """The stages that SQL cannot decide."""
+        return ExactStages(self._exact)
+
+    def _exact(self, batch: str) -> tuple[Stage, str] | None:
         if self.instance is None:
-            return {}
+            return None
         from argus_pipeline.batch_status import batch_statuses
 
-        found: dict[str, tuple[Stage, str]] = {}
-        for batch in batches[:MOST_EXACT]:
-            try:
-                for status in batch_statuses(self.instance, self.store, [batch]):
-                    found[batch] = (status.stage, status.detail)
-            except BadInput:
-                continue
-        return found
+        try:
+            [status] = batch_statuses(self.instance, self.store, [batch])
+        except BadInput:
+            return None
+        return status.stage, status.detail
 
     def _behind(self, shown: str, arriving: Sequence[str]) -> str:
         ends = masking.around(shown)

@@ -20,11 +20,11 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from language_model.scripted import Say, ScriptedModel
 from sqlalchemy import Engine
 
-from argus_pipeline.diagnosis import Diagnosis, check_citations, supervise
 from argus_pipeline.diagnosis.composer import Case
-from argus_pipeline.diagnosis.model import Outcome
+from argus_pipeline.diagnosis.model import Diagnosis, Outcome
+from argus_pipeline.diagnosis.pipeline import supervise
 from argus_pipeline.diagnosis.prompt import INSTRUCTIONS, turns
-from argus_pipeline.diagnosis.validator import claims
+from argus_pipeline.diagnosis.validator import check_citations, claims
 from argus_pipeline.diagnosis.writer import Written
 from argus_pipeline.diagnosis.written import addresses_or_leaks
 from argus_pipeline.knowledge.embedding import LocalEmbedder

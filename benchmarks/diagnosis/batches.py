@@ -10,10 +10,11 @@ from typing import Any, Final
 import polars as pl
 
 from argus_pipeline.batches.manifest import BatchFile, Manifest
-from argus_pipeline.diagnosis import make_case
 from argus_pipeline.diagnosis.composer import Case
+from argus_pipeline.diagnosis.pipeline import make_case
 from argus_pipeline.recordings.result import RecordingResult, Status, TableOutput
-from argus_pipeline.statistics import RecordingTables, compute_statistics
+from argus_pipeline.statistics.batch import compute_statistics
+from argus_pipeline.statistics.sources import RecordingTables
 from benchmarks.diagnosis.dataset import Labelled
 
 START: Final = datetime(2026, 11, 23, 10, tzinfo=UTC)

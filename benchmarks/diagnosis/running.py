@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from argus_pipeline.database.engine import create_engine
 from argus_pipeline.database.migrate import migrate
-from argus_pipeline.diagnosis import supervise
+from argus_pipeline.diagnosis.pipeline import supervise
 from argus_pipeline.knowledge.articles import Article
 from argus_pipeline.knowledge.embedding import LocalEmbedder
 from argus_pipeline.knowledge.files import read_articles, starter_articles

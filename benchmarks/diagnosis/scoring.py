@@ -8,9 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from argus_pipeline.diagnosis import Diagnosis, check_citations
-from argus_pipeline.diagnosis.model import Outcome
-from argus_pipeline.diagnosis.validator import claims
+from argus_pipeline.diagnosis.model import Diagnosis, Outcome
+from argus_pipeline.diagnosis.validator import check_citations, claims
 from benchmarks.diagnosis.dataset import Labelled
 
 BINS: Final = 10

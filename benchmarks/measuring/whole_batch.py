@@ -18,7 +18,9 @@ from argus_pipeline.recordings.parsing import make_result
 from argus_pipeline.recordings.result import RecordingResult, TableOutput
 from argus_pipeline.recordings.source import open_source
 from argus_pipeline.recordings.tables import CSV, PARQUET
-from argus_pipeline.statistics import check_totals, compute_statistics, recording_tables
+from argus_pipeline.statistics.accounting import check_totals
+from argus_pipeline.statistics.batch import compute_statistics
+from argus_pipeline.statistics.sources import recording_tables
 from argus_pipeline.statistics.storage import to_parquet
 
 

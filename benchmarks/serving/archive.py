@@ -27,7 +27,7 @@ from argus_pipeline.database.engine import create_engine, session
 from argus_pipeline.database.migrate import migrate
 from argus_pipeline.database.records import upsert_batch
 from argus_pipeline.database.roles import ensure_roles
-from argus_pipeline.diagnosis import make_case, save_diagnosis, supervise
+from argus_pipeline.diagnosis.pipeline import make_case, save_diagnosis, supervise
 from argus_pipeline.knowledge.embedding import LocalEmbedder
 from argus_pipeline.knowledge.files import read_articles, starter_articles
 from argus_pipeline.knowledge.store import import_articles
@@ -36,7 +36,7 @@ from argus_pipeline.settings import Settings, with_driver
 from argus_pipeline.simulate.fleet import write_fleet
 from argus_pipeline.stack.postgres import PostgresServer
 from argus_pipeline.stack.seaweedfs import SeaweedFS
-from argus_pipeline.statistics import write_statistics
+from argus_pipeline.statistics.storage import write_statistics
 from argus_pipeline.storage.object_store import ObjectStore
 from argus_pipeline.upload.options import read_batch_file
 from tools.pictures import batch_of

@@ -27,7 +27,7 @@ from argus_pipeline.cli.ask import language_of
 from argus_pipeline.database.engine import create_engine, session
 from argus_pipeline.database.migrate import migrate
 from argus_pipeline.database.records import upsert_batch
-from argus_pipeline.diagnosis import diagnose, load_diagnosis, save_diagnosis
+from argus_pipeline.diagnosis.pipeline import diagnose, load_diagnosis, save_diagnosis
 from argus_pipeline.errors import ArgusError
 from argus_pipeline.knowledge.embedding import LocalEmbedder
 from argus_pipeline.knowledge.store import import_articles

@@ -26,7 +26,7 @@ from argus_pipeline.fleet.rollup import read_sums, update
 from argus_pipeline.forget import forgetting, objects
 from argus_pipeline.forget.pseudonym import new_pseudonym
 from argus_pipeline.recordings.finished import read_results
-from argus_pipeline.statistics import read_statistics
+from argus_pipeline.statistics.storage import read_statistics
 from sensors.uploads import present_manifest
 
 VIN = "LFV3A23C0K3000001"

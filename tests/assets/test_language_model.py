@@ -11,7 +11,7 @@ from language_model.scripted import Call, Say, ScriptedModel
 from sqlalchemy import text
 
 from argus_pipeline.database.engine import create_engine, session
-from argus_pipeline.diagnosis import load_diagnosis
+from argus_pipeline.diagnosis.pipeline import load_diagnosis
 from argus_pipeline.language_model.options import options_from
 from argus_pipeline.settings import load
 from argus_pipeline.storage import keys

@@ -11,12 +11,8 @@ from typing import Any
 import polars as pl
 
 from argus_pipeline.recordings.result import RecordingResult, Status, TableOutput
-from argus_pipeline.statistics import (
-    BatchStatistics,
-    RecordingTables,
-    compute_statistics,
-    recording_tables,
-)
+from argus_pipeline.statistics.batch import BatchStatistics, compute_statistics
+from argus_pipeline.statistics.sources import RecordingTables, recording_tables
 
 START = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 TIME = pl.Datetime("ns", "UTC")

@@ -27,7 +27,7 @@ from argus_pipeline.charts.page import script_json
 from argus_pipeline.charts.png import SIGNATURE, recompressed
 from argus_pipeline.charts.rendering import MAX_PREVIEW_BYTES
 from argus_pipeline.charts.style import COLOURS, shown
-from argus_pipeline.statistics import BatchStatistics, compute_statistics
+from argus_pipeline.statistics.batch import BatchStatistics, compute_statistics
 from argus_pipeline.statistics.severity import NONE, SEVERITIES
 
 HOSTILE = "</script><script>alert(1)</script><!--\u2028\x00\x1b[31m\u202e&\"'"

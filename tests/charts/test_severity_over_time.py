@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from argus_pipeline.charts import ChartContext, severity_over_time
 from argus_pipeline.charts.severity_over_time import count_ticks, listed, per_bin, stacked
-from argus_pipeline.statistics import compute_statistics
+from argus_pipeline.statistics.batch import compute_statistics
 from argus_pipeline.statistics.severity import SEVERITIES
 from argus_pipeline.statistics.timeline import MAX_BINS
 

@@ -9,7 +9,7 @@ from charts.made import START, MadeBatch, fields
 
 from argus_pipeline.charts import charts_that_matter, signals_around_events
 from argus_pipeline.charts.signals_around_events import SIGNALS_A_FAULT
-from argus_pipeline.statistics import BatchStatistics
+from argus_pipeline.statistics.batch import BatchStatistics
 
 EVENTS = range(60, 600, 60)
 

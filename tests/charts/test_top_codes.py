@@ -7,7 +7,7 @@ import polars as pl
 from charts.made import MadeBatch, fields
 
 from argus_pipeline.charts import top_codes
-from argus_pipeline.statistics import compute_statistics
+from argus_pipeline.statistics.batch import compute_statistics
 
 
 def spec(batch: MadeBatch, **options: Any) -> dict[str, Any]:

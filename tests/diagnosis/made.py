@@ -15,7 +15,8 @@ from argus_pipeline.batches.manifest import BatchFile, Manifest
 from argus_pipeline.knowledge.articles import Article
 from argus_pipeline.knowledge.retrieval import ArticleMatch, Step
 from argus_pipeline.recordings.result import Fault, RecordingResult, Status, TableOutput
-from argus_pipeline.statistics import BatchStatistics, RecordingTables, compute_statistics
+from argus_pipeline.statistics.batch import BatchStatistics, compute_statistics
+from argus_pipeline.statistics.sources import RecordingTables
 
 START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 BATCH = "20261123T101500Z-LFV3A23C0K3000001-7f3a"

@@ -14,7 +14,8 @@ from argus_pipeline.recordings.parsing import make_result
 from argus_pipeline.recordings.result import RecordingResult, TableOutput
 from argus_pipeline.recordings.source import open_source
 from argus_pipeline.recordings.specifications import specification_files
-from argus_pipeline.statistics import BatchStatistics, RecordingTables, compute_statistics
+from argus_pipeline.statistics.batch import BatchStatistics, compute_statistics
+from argus_pipeline.statistics.sources import RecordingTables
 
 
 @dataclass(frozen=True)

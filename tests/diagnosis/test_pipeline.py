@@ -27,9 +27,14 @@ from argus_pipeline.database import models
 from argus_pipeline.database.engine import create_engine, session
 from argus_pipeline.database.migrate import migrate
 from argus_pipeline.database.records import upsert_batch
-from argus_pipeline.diagnosis import check_citations, diagnose, load_diagnosis, save_diagnosis
 from argus_pipeline.diagnosis.model import Diagnosis, Outcome
-from argus_pipeline.diagnosis.pipeline import build_pipeline
+from argus_pipeline.diagnosis.pipeline import (
+    build_pipeline,
+    diagnose,
+    load_diagnosis,
+    save_diagnosis,
+)
+from argus_pipeline.diagnosis.validator import check_citations
 from argus_pipeline.errors import ArgusError, Unavailable
 from argus_pipeline.knowledge.embedding import LocalEmbedder
 from argus_pipeline.knowledge.store import import_articles

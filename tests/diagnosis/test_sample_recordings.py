@@ -7,14 +7,15 @@ import pytest
 from diagnosis.made import GATEWAY, WHEEL_SPEED, match
 from diagnosis.recorded import Recorded, recorded
 
-from argus_pipeline.diagnosis import check_citations
 from argus_pipeline.diagnosis.composer import compose
 from argus_pipeline.diagnosis.evidence import Kind
 from argus_pipeline.diagnosis.model import Diagnosis, Outcome
 from argus_pipeline.diagnosis.pipeline import make_case
 from argus_pipeline.diagnosis.summary import MAX_TOKENS
+from argus_pipeline.diagnosis.validator import check_citations
 from argus_pipeline.knowledge.retrieval import Step
-from argus_pipeline.report import render_html, render_markdown
+from argus_pipeline.report.html import render_html
+from argus_pipeline.report.markdown import render_markdown
 
 MATCHES = [match(WHEEL_SPEED, Step.CODE_PLATFORM_FIRMWARE), match(GATEWAY, Step.CODE)]
 

@@ -13,7 +13,7 @@ from argus_pipeline.diagnosis.evidence import FeatureSummary, Kind, Reference
 from argus_pipeline.diagnosis.summary import MAX_TOKENS, summarise
 from argus_pipeline.diagnosis.validator import evidence_tokens, number_tokens
 from argus_pipeline.recordings.result import Fault, Status
-from argus_pipeline.statistics import BatchStatistics
+from argus_pipeline.statistics.batch import BatchStatistics
 from argus_pipeline.statistics.schemas import SCHEMAS, fit
 from argus_pipeline.statistics.severity import SEVERITIES
 

@@ -27,13 +27,12 @@ from argus_pipeline.database.engine import create_engine, session
 from argus_pipeline.database.migrate import migrate
 from argus_pipeline.database.models import ModelCall
 from argus_pipeline.database.records import upsert_batch
-from argus_pipeline.diagnosis import check_citations, save_diagnosis, supervise
 from argus_pipeline.diagnosis.again import left_without_model
 from argus_pipeline.diagnosis.composer import Case
 from argus_pipeline.diagnosis.model import Diagnosis, Label, Outcome, PastDiagnosis
-from argus_pipeline.diagnosis.pipeline import make_case
+from argus_pipeline.diagnosis.pipeline import make_case, save_diagnosis, supervise
 from argus_pipeline.diagnosis.prompt import INSTRUCTIONS
-from argus_pipeline.diagnosis.validator import MAX_WORDS, words
+from argus_pipeline.diagnosis.validator import MAX_WORDS, check_citations, words
 from argus_pipeline.diagnosis.writer import AWAY, NO_MODEL, REFUSED, UNUSABLE, Written
 from argus_pipeline.knowledge.embedding import LocalEmbedder
 from argus_pipeline.knowledge.store import import_articles

@@ -19,7 +19,9 @@ from argus_pipeline.database.records import upsert_batch, upsert_recordings
 from argus_pipeline.query import QuerySession
 from argus_pipeline.recordings.parsing import load_specifications, parse_to_bucket
 from argus_pipeline.stack.stores import LocalStore
-from argus_pipeline.statistics import compute_statistics, recording_tables, write_statistics
+from argus_pipeline.statistics.batch import compute_statistics
+from argus_pipeline.statistics.sources import recording_tables
+from argus_pipeline.statistics.storage import write_statistics
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
 

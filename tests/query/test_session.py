@@ -8,7 +8,8 @@ from sqlalchemy import Engine
 from argus_pipeline.errors import BadInput
 from argus_pipeline.query import QuerySession
 from argus_pipeline.query.tables import postgres_tables, statistics_tables
-from argus_pipeline.statistics import BatchStatistics, read_statistics
+from argus_pipeline.statistics.batch import BatchStatistics
+from argus_pipeline.statistics.storage import read_statistics
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
 

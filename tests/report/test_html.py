@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from report.hostile import HOSTILE, diagnosis
 
 from argus_pipeline.diagnosis.text import clean
-from argus_pipeline.report import render_html
-from argus_pipeline.report.html import MAX_CHARACTERS
+from argus_pipeline.report.html import MAX_CHARACTERS, render_html
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 PNG = b"\x89PNG\r\n\x1a\n123"

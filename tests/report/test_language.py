@@ -31,8 +31,10 @@ from argus_pipeline.diagnosis.ranking import SEVERITY_ORDER
 from argus_pipeline.errors import ArgusError
 from argus_pipeline.knowledge.matches import Step
 from argus_pipeline.recordings.result import Fault
-from argus_pipeline.report import render_html, render_json, render_markdown
+from argus_pipeline.report.html import render_html
 from argus_pipeline.report.language import Language, Words, catalogue, language_from, language_of
+from argus_pipeline.report.markdown import render_markdown
+from argus_pipeline.report.writing import render_json
 
 FOLDER = Path(room.__file__).parent
 SOURCES = {

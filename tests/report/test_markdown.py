@@ -15,8 +15,8 @@ from rich.markdown import Markdown
 from argus_pipeline.diagnosis.material import Material
 from argus_pipeline.diagnosis.model import Outcome
 from argus_pipeline.diagnosis.text import clean
-from argus_pipeline.report import render_html, render_markdown
-from argus_pipeline.report.markdown import MAX_CHARACTERS, escape, escape_quote
+from argus_pipeline.report.html import render_html
+from argus_pipeline.report.markdown import MAX_CHARACTERS, escape, escape_quote, render_markdown
 
 BATCH = diagnosis().batch
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])

@@ -13,11 +13,12 @@ from typer.testing import CliRunner
 from argus_pipeline.cli.report import report
 from argus_pipeline.diagnosis.model import Diagnosis
 from argus_pipeline.errors import ArgusError, BadInput
-from argus_pipeline.report import render_markdown, write_report
 from argus_pipeline.report.language import Language
+from argus_pipeline.report.markdown import render_markdown
 from argus_pipeline.report.reading import latest_reports, nearest, read_report
+from argus_pipeline.report.writing import write_report
 from argus_pipeline.settings import Settings
-from argus_pipeline.statistics import write_statistics
+from argus_pipeline.statistics.storage import write_statistics
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
 

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 from charts.made import MadeBatch, fields
 
-from argus_pipeline.statistics import BatchStatistics, Difference, check_totals
+from argus_pipeline.statistics.accounting import Difference, check_totals
+from argus_pipeline.statistics.batch import BatchStatistics
 
 
 @pytest.fixture

@@ -12,17 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from argus_pipeline.errors import BadInput
-from argus_pipeline.statistics import (
-    BatchStatistics,
-    RecordingTables,
-    check_totals,
-    compute_statistics,
-    schemas,
-)
+from argus_pipeline.statistics import schemas
+from argus_pipeline.statistics.accounting import check_totals
+from argus_pipeline.statistics.batch import BatchStatistics, compute_statistics
 from argus_pipeline.statistics.counting import MAX_CRITICAL_EVENTS
 from argus_pipeline.statistics.event_rows import event_rows
 from argus_pipeline.statistics.faults import MAX_TEXT_CHARACTERS
 from argus_pipeline.statistics.severity import SEVERITIES
+from argus_pipeline.statistics.sources import RecordingTables
 from argus_pipeline.statistics.storage import to_parquet
 
 _SIGNAL = (

@@ -7,7 +7,7 @@ import pytest
 from charts.made import MadeBatch, fields
 
 from argus_pipeline.errors import BadInput
-from argus_pipeline.statistics import compute_statistics
+from argus_pipeline.statistics.batch import compute_statistics
 from argus_pipeline.statistics.code_patterns import VARIABLE, code_patterns
 from argus_pipeline.statistics.codes import CODE_PATTERNS, code_positions
 

@@ -8,9 +8,8 @@ import polars as pl
 import pytest
 from charts.made import START, MadeBatch, fields, messages
 
-from argus_pipeline.statistics import RecordingTables
 from argus_pipeline.statistics.events import SCHEMA, EventFields, event_fields, events
-from argus_pipeline.statistics.sources import group_tables
+from argus_pipeline.statistics.sources import RecordingTables, group_tables
 
 
 def collected(batch: MadeBatch) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from charts.made import START, MadeBatch, fields
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argus_pipeline.statistics import BatchStatistics, compute_statistics
+from argus_pipeline.statistics.batch import BatchStatistics, compute_statistics
 from argus_pipeline.statistics.exposures import union_hours
 
 OLD, NEW = "v2.2.9", "v2.3.1"

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 from charts.made import START, MadeBatch, fields
 
-from argus_pipeline.statistics import BatchStatistics, compute_statistics, faults
+from argus_pipeline.statistics import faults
+from argus_pipeline.statistics.batch import BatchStatistics, compute_statistics
 from argus_pipeline.statistics.fingerprints import NO_TEXT, fingerprint
 
 OLD, NEW = "v2.2.9", "v2.3.1"

@@ -12,7 +12,7 @@ from diagnosis.recorded import recorded
 from oracle.statistics_sql import Recomputed
 
 from argus_pipeline.simulate.fleet import write_fleet
-from argus_pipeline.statistics import BatchStatistics
+from argus_pipeline.statistics.batch import BatchStatistics
 from argus_pipeline.statistics.faults import CODE, FINGERPRINT
 from argus_pipeline.statistics.signals import QUANTILES
 

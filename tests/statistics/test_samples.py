@@ -16,13 +16,10 @@ from argus_pipeline.recordings.parsing import make_result
 from argus_pipeline.recordings.result import TableOutput
 from argus_pipeline.recordings.source import open_source
 from argus_pipeline.recordings.specifications import specification_files
-from argus_pipeline.statistics import (
-    BatchStatistics,
-    RecordingTables,
-    check_totals,
-    compute_statistics,
-)
+from argus_pipeline.statistics.accounting import check_totals
+from argus_pipeline.statistics.batch import BatchStatistics, compute_statistics
 from argus_pipeline.statistics.severity import LEVELS
+from argus_pipeline.statistics.sources import RecordingTables
 
 
 def statistics_of(

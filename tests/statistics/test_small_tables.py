@@ -11,8 +11,7 @@ import polars as pl
 import pytest
 from charts.made import ENVELOPE, START, TIME, MadeBatch, fields
 
-from argus_pipeline.statistics import check_totals
-from argus_pipeline.statistics.accounting import Difference
+from argus_pipeline.statistics.accounting import Difference, check_totals
 from argus_pipeline.statistics.lifecycles import MAX_LIFECYCLES, MAX_LOSSES
 
 

@@ -9,15 +9,15 @@ import pytest
 from charts.made import MadeBatch, fields
 
 from argus_pipeline.errors import BadInput
-from argus_pipeline.statistics import (
-    BatchStatistics,
-    compute_statistics,
+from argus_pipeline.statistics import schemas
+from argus_pipeline.statistics.batch import BatchStatistics, compute_statistics
+from argus_pipeline.statistics.sources import recording_tables
+from argus_pipeline.statistics.storage import (
+    from_parquet,
     read_statistics,
-    recording_tables,
-    schemas,
+    to_parquet,
     write_statistics,
 )
-from argus_pipeline.statistics.storage import from_parquet, to_parquet
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
 

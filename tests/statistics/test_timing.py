@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from charts.made import START, MadeBatch
 
-from argus_pipeline.statistics import compute_statistics
+from argus_pipeline.statistics.batch import compute_statistics
 
 
 def second(number: float) -> datetime:
