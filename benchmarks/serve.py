@@ -151,7 +151,7 @@ async def _at_once(
 ) -> tuple[list[float], set[int], int]:
     limits = httpx.Limits(max_connections=READERS, max_keepalive_connections=READERS)
     async with httpx.AsyncClient(base_url=served.address, limits=limits, timeout=30) as client:
-        await asyncio.gather(*(client.get("/healthz") for _ in range(READERS)))
+        await asyncio.gather(*(client.get("/health") for _ in range(READERS)))
         before = made.log.stat().st_size
         await asyncio.to_thread(new_report, engine, batch, made.reports[0])
 
@@ -181,7 +181,7 @@ def listeners(made: Archive, served: Served, options: argparse.Namespace) -> Sec
     )
     instance = dg.DagsterInstance.from_config(str(made.home))
     with httpx.Client(base_url=served.address) as client:
-        client.get("/healthz")
+        client.get("/health")
     alone = served.megabytes
     many, delays, memory = asyncio.run(_listen(served, instance, options.listeners))
     instance.dispose()

@@ -30,6 +30,8 @@ BUCKET = "argus-tests"
 settings.register_profile("argus", deadline=None)
 settings.load_profile("argus")
 STORES = ("seaweedfs", "minio") if find_minio() else ("seaweedfs",)
+# Above, everything is read and written through `ObjectStore`, which is tested with every store.
+EVERY_STORE = frozenset({"storage", "upload", "sensors", "stack", "test_forget_command.py"})
 # Commands that tests run must not find a stack of the person who runs them.
 for name in [n for n in os.environ if n.startswith("ARGUS_") and n not in {"ARGUS_MINIO"}]:
     if name != "ARGUS_SHARED":
@@ -50,6 +52,15 @@ def _stores_line() -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The whole stack first: it takes longest, and one worker waits for it."""
     items.sort(key=lambda item: item.get_closest_marker("end_to_end") is None)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """With every store where a store's own ways matter, else with the one that most have."""
+    chosen = any("store_server" in m.args for m in metafunc.definition.iter_markers("parametrize"))
+    if "store_server" in metafunc.fixturenames and not chosen:
+        rooms = Path(metafunc.definition.path).relative_to(ROOT / "tests").parts
+        stores = STORES if EVERY_STORE.intersection(rooms) else STORES[-1:]
+        metafunc.parametrize("store_server", stores, indirect=True, scope="session")
 
 
 def pytest_report_header() -> str:
@@ -112,9 +123,9 @@ def _new_database(server: PostgresServer) -> Iterator[str]:
         )
 
 
-@pytest.fixture(scope="session", params=STORES)
+@pytest.fixture(scope="session")
 def store_server(request: pytest.FixtureRequest, servers_folder: Path) -> Iterator[LocalStore]:
-    """A running S3 store; tests that use it run once with each store that this machine has."""
+    """A running S3 store; see `EVERY_STORE` for the tests that run with each."""
     server: LocalStore = (
         Minio(servers_folder / "minio")
         if request.param == "minio"

@@ -37,6 +37,7 @@ async def fleet_progress(
     """The progress of all batches as server-sent events; ends after an hour, to be begun again."""
     if context.watch is None:
         raise NotThere("this server knows no runs")
+    context.watch.require_room()
     return event_stream(_fleet_events(context, reader, place_of(last_event_id)))
 
 
@@ -72,6 +73,8 @@ async def progress(
     """
     found = await context.resolve(batch)
     line = await context.line(found)
+    if context.watch is not None:
+        context.watch.require_room()
     return event_stream(_batch_events(context, reader, found, line, place_of(last_event_id)))
 
 

@@ -81,8 +81,7 @@ class Watch:
         Raises:
             Unavailable: too many listen already, or the database does not answer.
         """
-        if self.listeners >= self._most:
-            raise Unavailable(f"{self.listeners} listen already", hint="Try again in a minute")
+        self.require_room()
         self.listeners += 1
         try:
             await self._start()
@@ -105,6 +104,15 @@ class Watch:
                     yield None
         finally:
             self.listeners -= 1
+
+    def require_room(self) -> None:
+        """Refuse one listener more than there may be.
+
+        Raises:
+            Unavailable: too many listen already.
+        """
+        if self.listeners >= self._most:
+            raise Unavailable(f"{self.listeners} listen already", hint="Try again in a minute")
 
     def close(self) -> None:
         """Stop looking."""

@@ -16,17 +16,34 @@ from argus_pipeline.serve.options import Options
 HEAD_SECONDS: Final = 10.0
 IDLE_SECONDS: Final = 20
 CONNECTIONS: Final = 4000
+HEAD_BYTES: Final = 64 * 1024
+_TOO_LARGE: Final = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+)
 
 
 class Impatient(HttpToolsProtocol):
-    """Ends connections whose request line and headers do not come in time."""
+    """Ends connections whose request line and headers do not come in time, or are too large."""
 
     _waiting: asyncio.TimerHandle | None = None
+    _head = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes before a head is whole."""
+        if self._waiting is not None:
+            self._head += len(data)
+            # What came together with the end of a head is its body.
+            if self._head > HEAD_BYTES and b"\r\n\r\n" not in data:
+                self.transport.write(_TOO_LARGE)
+                self._end()
+                return
+        super().data_received(data)
 
     def on_message_begin(self) -> None:
         """A further request on the same connection has its time, too."""
@@ -48,6 +65,7 @@ class Impatient(HttpToolsProtocol):
         self._waiting = self.loop.call_later(HEAD_SECONDS, self._end)
 
     def _forget(self) -> None:
+        self._head = 0
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None

@@ -27,6 +27,7 @@ MANY: Final = 20
 # Eight parts, and parsed in the process of its run.
 LARGE_BYTES: Final = 120_000_000
 _SAMPLES: Final = Path(__file__).resolve().parents[2] / "tests" / "data" / "dlt"
+_NO_ONES: Final = str.maketrans("01234567", "23456789")
 _PATIENCE_S: Final = 240.0
 _TODAY: Final = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
@@ -85,7 +86,8 @@ class Fleet:
     @staticmethod
     def named(turn: int, index: int) -> Named:
         """What a batch is called in a round."""
-        return Named(f"chaos-{turn:04d}-{index:02d}", f"K{turn:04d}{index:02d}")
+        name = f"{_wide(turn, 4)}-{_wide(index, 2)}"
+        return Named(f"chaos-{name}", f"K{name}")
 
     def prepare(self, turn: int, index: int, more: Sequence[Path] = ()) -> client.Batch:
         """A batch, ready to be sent, `more` files among its own."""
@@ -96,6 +98,14 @@ class Fleet:
             batch=named.batch,
             now=_TODAY,
         )
+
+
+def _wide(number: int, digits: int) -> str:
+    """A number in digits that always take the same room in a chart.
+
+    A chart is as wide as its longest line, and two ones beside each other stand closer together.
+    """
+    return f"{number:0{digits}o}".translate(_NO_ONES)
 
 
 def bring(store: ObjectStore, batch: client.Batch) -> None:
