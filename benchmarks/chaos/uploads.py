@@ -28,9 +28,9 @@ from benchmarks.chaos.turn import Fault, Turn
 NOT_WHAT_IT_SAYS: Final = ("is missing", "sha256", "size", "It was changed after the upload")
 _GIVEN_UP_S: Final = 180.0
 CRASH: Final = "crash.bin"
-# At this rate the large batch takes some seconds, and is killed in most of them.
-UPLOAD_RATE: Final = "40MB/s"
-UPLOAD_SECONDS: Final = 2.5
+# At this rate four parts at a time take three seconds, and the large batch six.
+UPLOAD_RATE: Final = "20MB/s"
+UPLOAD_SECONDS: Final = 6.0
 
 
 def _put(ground: Ground, batch: client.Batch, name: str) -> None:
@@ -136,6 +136,7 @@ def _kill_uploader(turn: Turn) -> None:
             break
     # What is left of its output must not block it.
     threading.Thread(target=process.stderr.read, daemon=True).start()
+    eventually(lambda: _uploads_open(ground) or process.poll() is not None, 60)
     turn.some_time(0, UPLOAD_SECONDS)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -168,13 +169,18 @@ def _upload_command(turn: Turn) -> list[str]:
     )
 
 
+def _uploads_open(ground: Ground) -> Sequence[Mapping[str, Any]]:
+    store = ground.store
+    found = store.client.list_multipart_uploads(Bucket=store.bucket).get("Uploads", ())
+    return list(found)
+
+
 def _parts_stored(ground: Ground) -> int:
     store = ground.store
     place = {"Bucket": store.bucket}
-    uploads = store.client.list_multipart_uploads(**place).get("Uploads", ())
     return sum(
         part["Size"]
-        for upload in uploads
+        for upload in _uploads_open(ground)
         for part in store.client.list_parts(
             **place, Key=upload["Key"], UploadId=upload["UploadId"]
         ).get("Parts", ())
