@@ -6,7 +6,7 @@ import os
 import warnings
 
 import dagster as dg
-from dagster_aws.s3 import S3PickleIOManager, S3Resource
+from dagster_aws.s3 import S3PickleIOManager
 
 # Partitions on checks: a batch's verdict must not hide another's. The API is marked as a preview,
 # and dagster is pinned to the minor version that this was tested with.
@@ -31,6 +31,7 @@ from resources.embedder import EmbedderResource  # noqa: E402
 from resources.executor import in_process_unless_asked  # noqa: E402
 from resources.language_model import LanguageModelResource  # noqa: E402
 from resources.object_store import ObjectStoreResource  # noqa: E402
+from resources.s3 import S3  # noqa: E402
 from sensors import (  # noqa: E402
     alerts,
     backfill,
@@ -47,7 +48,7 @@ def optional(name: str) -> dg.EnvVar | None:
     return dg.EnvVar(name) if os.environ.get(name) else None
 
 
-s3 = S3Resource(
+s3 = S3(
     endpoint_url=optional("ARGUS_S3_ENDPOINT"),
     region_name=os.environ.get("ARGUS_S3_REGION") or "us-east-1",
     aws_access_key_id=optional("ARGUS_S3_ACCESS_KEY"),

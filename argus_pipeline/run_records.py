@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -378,8 +378,44 @@ def end_stuck(instance: DagsterInstance, run: DagsterRun, reason: str) -> None:
         unanswered = "" if instance.run_launcher.terminate(run.run_id) else "its worker is gone"
     except Exception as error:  # whatever the launcher says, the run has to end
         unanswered = f"its launcher cannot end it: {type(error).__name__}: {error}"
-    if unanswered:
+    if end_workers(instance, run):
+        unanswered = "its worker did not end when it was asked to, and was killed"
+    current = instance.get_run_by_id(run.run_id)
+    if unanswered and current is not None and not current.is_finished:
         instance.report_run_failed(run, f"Ended by the recovery sensor: {reason}; {unanswered}")
+
+
+def end_workers(instance: DagsterInstance, run: DagsterRun, patience_s: float = 3.0) -> int:
+    """Kill the processes of a run that do not end by themselves; returns how many it killed.
+
+    One that hangs would go on for ever, beside the next attempt.
+    """
+    from dagster import DagsterEventType
+
+    notes = instance.get_records_for_run(
+        run.run_id, of_type=DagsterEventType.ENGINE_EVENT, limit=20
+    ).records
+    named = [(_WORKER.search(n.event_log_entry.message), n.timestamp) for n in notes]
+    running = [
+        process
+        for found, at in named
+        if found is not None and (process := _process_of(int(found[1]), at)) is not None
+    ]
+    _, alive = psutil.wait_procs(running, timeout=patience_s)
+    for process in alive:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    return len(alive)
+
+
+def _process_of(pid: int, named_at: float) -> psutil.Process | None:
+    """The process that had this pid then, if it still runs: a later one is another's."""
+    try:
+        process = psutil.Process(pid)
+        is_it = process.create_time() <= named_at and _is_worker(pid)
+    except psutil.Error:
+        return None
+    return process if is_it else None
 
 
 def _outcome(record: RunRecord, *, restarts: bool) -> Outcome:

@@ -23,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from argus_pipeline.errors import ArgusError, Unavailable
 from argus_pipeline.settings import Settings
+from argus_pipeline.storage.expect import without_expect
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
@@ -277,7 +278,7 @@ def s3_client(settings: Settings) -> Any:
         max_pool_connections=32,
     )
     try:
-        return boto3.client(
+        client = boto3.client(
             "s3",
             endpoint_url=settings.s3_endpoint,
             region_name=settings.s3_region,
@@ -291,6 +292,7 @@ def s3_client(settings: Settings) -> Any:
             where="ARGUS_S3_ENDPOINT",
             expected="an address such as http://127.0.0.1:9000",
         ) from error
+    return without_expect(client)
 
 
 def content_type(key: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -291,3 +292,29 @@ def test_failed_runs_and_given_up_batches_are_told_once(pipeline) -> None:
     tick(pipeline)
     assert told() == "2 alerts told, 0 waiting."
     assert told() == "0 alerts told, 0 waiting."
+
+
+def test_a_worker_that_hangs_is_killed_with_its_run_and_no_other_process_is(pipeline, data) -> None:
+    """One that spins would take a core from every later attempt."""
+    key = pipeline.put("b1", {"golden.dlt": (data / GOLDEN).read_bytes()})
+    hangs = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(600)"
+    with (
+        subprocess.Popen([sys.executable, "-c", hangs]) as worker,
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as other,
+    ):
+        run = create_run_for_test(
+            pipeline.instance,
+            job_name="batch",
+            status=dg.DagsterRunStatus.STARTED,
+            tags={"dagster/partition": "b1", "argus/manifest_key": key},
+        )
+        said = f"Started process for run (pid: {worker.pid})."
+        pipeline.instance.report_engine_event(said, run)
+        try:
+            assert run_records.end_workers(pipeline.instance, run, patience_s=0.5) == 1
+            assert worker.wait(10) == -signal.SIGKILL
+            assert run_records.end_workers(pipeline.instance, run, patience_s=0.5) == 0
+            assert other.poll() is None
+        finally:
+            worker.kill()
+            other.kill()
