@@ -36,6 +36,8 @@ def overdue_batches(
         .where(~exists().where(Diagnosis.batch == Batch.batch))
     )
     total = session.scalar(select(func.count()).select_from(late.subquery())) or 0
+    if not most:
+        return [], total
     rows = session.execute(late.order_by(Batch.registered_at, Batch.batch).limit(most))
     base = timedelta(minutes=limits.report_minutes)
     return [

@@ -16,7 +16,7 @@ from typing import Final
 
 from argus_pipeline.batches.stages import Stage
 
-AT_ONCE: Final = 3
+AT_ONCE: Final = 1
 MOST: Final = 2000
 # What follows a failed run changes with its next run, or with the lists in the bucket, which are
 # looked at before. What is being uploaded changes at any time.

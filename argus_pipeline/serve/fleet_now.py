@@ -57,8 +57,17 @@ class FleetNow:
         return bool(self.stopped or self.overdue or self.worse or self.held)
 
 
-def fleet_now(engine: Engine, runs: Engine | None, bucket: Bucket, exact: Exact) -> FleetNow:
+def fleet_now(
+    engine: Engine, runs: Engine | None, bucket: Bucket, exact: Exact, overdue: int
+) -> FleetNow:
     """Look at everything once; what it costs does not grow with the archive.
+
+    Args:
+        engine: reads the schema `argus`.
+        runs: reads Dagster's tables.
+        bucket: what lies in it.
+        exact: for stages that take asking.
+        overdue: how many batches are past their time; see `count_overdue`.
 
     Raises:
         Unavailable: a database does not answer.
@@ -67,7 +76,6 @@ def fleet_now(engine: Engine, runs: Engine | None, bucket: Bucket, exact: Exact)
     lines = lines_of(engine, runs, bucket, exact, names)
     newest = list_batches(engine, runs, bucket, exact, Filters(stage=Stage.DONE), limit=SHOWN)
     with translated(engine), Session(engine) as opened:
-        _, late = overdue_batches(opened, datetime.now(UTC), read_limits(), 1)
         total = _estimate(opened)
         last = opened.scalar(text("SELECT max(registered_at) FROM argus.batches"))
         worse = _rows(opened, _worse())
@@ -75,13 +83,23 @@ def fleet_now(engine: Engine, runs: Engine | None, bucket: Bucket, exact: Exact)
     return FleetNow(
         [line for line in lines if line.stage in ACTIVE],
         [line for line in lines if line.stage in STOPPED],
-        late,
+        overdue,
         newest.lines,
         worse,
         campaigns,
         total,
         last,
     )
+
+
+def count_overdue(engine: Engine) -> int:
+    """How many batches are past their time without a report; goes over all of them.
+
+    Raises:
+        Unavailable: the database does not answer.
+    """
+    with translated(engine), Session(engine) as opened:
+        return overdue_batches(opened, datetime.now(UTC), read_limits(), 0)[1]
 
 
 def comparison(

@@ -8,6 +8,7 @@ is being made waits for the same result. Nobody's leaving ends the work of the o
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -52,6 +53,7 @@ class Shared:
         *,
         etag: Callable[[], str] | None = None,
         fresh_s: float | None = None,
+        stale_s: float = 0.0,
     ) -> Kept[T]:
         """The result of `make`, which runs in a thread, with the ETag of what it was made of.
 
@@ -61,11 +63,12 @@ class Shared:
                 kept.
             etag: the present ETag of what it is made of; without it an old entry is made anew.
             fresh_s: for how long nothing is looked at; `math.inf` where the key says all.
+            stale_s: for how long after that an old result is handed out while a new one is made.
         """
         kept = self._kept.get(key)
-        if kept is not None and time.monotonic() - kept.looked < (
-            self._fresh_s if fresh_s is None else fresh_s
-        ):
+        age = math.inf if kept is None else time.monotonic() - kept.looked
+        fresh = self._fresh_s if fresh_s is None else fresh_s
+        if kept is not None and age < fresh:
             self.hits += 1
             self._kept.move_to_end(key)
             return kept
@@ -76,6 +79,9 @@ class Shared:
             making.add_done_callback(lambda done: self._done(key, done))
         else:
             self.merged += 1
+        if kept is not None and age < fresh + stale_s:
+            self.hits += 1
+            return kept
         return await asyncio.shield(making)
 
     def forget(self, key: Hashable) -> None:

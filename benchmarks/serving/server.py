@@ -1,4 +1,4 @@
-"""`argus serve` in a process of its own, without limits on how much one reader may ask."""
+"""Starts and ends the process that serves."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Served:
 def server(archive: Archive) -> Iterator[Served]:
     """One process that serves the archive on 127.0.0.1."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.serving.server"],
+        [sys.executable, "-m", "benchmarks.serving.serving"],
         env={**os.environ, **archive.environment},
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -52,23 +52,3 @@ def server(archive: Archive) -> Iterator[Served]:
             process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
-
-
-def _serve() -> None:
-    from argus_pipeline import settings
-    from argus_pipeline.serve.app import make_app
-    from argus_pipeline.serve.context import make_context
-    from argus_pipeline.serve.options import Options
-    from argus_pipeline.serve.server import address, listen, make_server
-    from argus_pipeline.storage.object_store import ObjectStore
-
-    options = Options(requests_per_second=1e6, burst=1_000_000)
-    configured = settings.load()
-    context = make_context(options, configured, ObjectStore(configured))
-    sock = listen(options)
-    print(address(sock), flush=True)
-    make_server(make_app(context)).run(sockets=[sock])
-
-
-if __name__ == "__main__":
-    _serve()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from argus_pipeline.batches.stages import Stage
 from argus_pipeline.serve.exact_stages import ARRIVING_S, AT_ONCE, FAILED_S, ExactStages
 
-NEWEST = {f"b{n}": f"run {n}" for n in range(AT_ONCE + 4)}
+NEWEST: dict[str, str | None] = {f"b{n}": f"run {n}" for n in range(AT_ONCE + 4)}
 
 
 def eventually(what: Callable[[], bool]) -> bool:

@@ -89,3 +89,28 @@ def test_a_reader_who_leaves_does_not_end_the_work_of_the_others() -> None:
         return (await stays).value
 
     assert asyncio.run(read()) == 5
+
+
+def test_an_old_result_is_handed_out_while_a_new_one_is_made() -> None:
+    made = []
+
+    async def read() -> list[int]:
+        shared = Shared(fresh_s=0.0)
+        going_on = threading.Event()
+
+        def make() -> tuple[int, str]:
+            if made:
+                going_on.wait(5)
+            made.append(1)
+            return len(made), ""
+
+        found = [(await shared.get("key", make, stale_s=60)).value for _ in range(3)]
+        going_on.set()
+        while len(made) < 2:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        found.append((await shared.get("key", make, stale_s=60)).value)
+        shared.close()
+        return found
+
+    assert asyncio.run(read()) == [1, 1, 1, 2]
