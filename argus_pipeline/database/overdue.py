@@ -29,16 +29,19 @@ def overdue_batches(
     A batch may take `limits.report_minutes` from its registration on, and longer for its size.
     """
     per_byte = 1 / 1e6 / limits.megabytes_per_second
-    limit = func.make_interval(0, 0, 0, 0, 0, limits.report_minutes, Batch.bytes * per_byte)
-    late = (
+    # Few have no diagnosis: only their limits are computed.
+    open_ = (
         select(Batch.batch, Batch.registered_at, Batch.bytes)
-        .where(Batch.registered_at + limit < now)
         .where(~exists().where(Diagnosis.batch == Batch.batch))
+        .cte("open")
+        .prefix_with("MATERIALIZED")
     )
+    limit = func.make_interval(0, 0, 0, 0, 0, limits.report_minutes, open_.c.bytes * per_byte)
+    late = select(open_).where(open_.c.registered_at + limit < now)
     total = session.scalar(select(func.count()).select_from(late.subquery())) or 0
     if not most:
         return [], total
-    rows = session.execute(late.order_by(Batch.registered_at, Batch.batch).limit(most))
+    rows = session.execute(late.order_by(open_.c.registered_at, open_.c.batch).limit(most))
     base = timedelta(minutes=limits.report_minutes)
     return [
         Overdue(row.batch, row.registered_at, base + limits.allowance(row.bytes)) for row in rows

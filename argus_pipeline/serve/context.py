@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _ARRIVING: Final = 50
 _BUCKET_FRESH_S: Final = 3.0
+_BUCKET_STALE_S: Final = 4.0
 
 
 @dataclass
@@ -80,7 +81,10 @@ class Context:
     async def bucket(self) -> Bucket:
         """The two short lists in the bucket and what is new in it, at most seconds old."""
         kept = await self.shared.get(
-            "bucket", lambda: (self._read_bucket(), ""), fresh_s=_BUCKET_FRESH_S
+            "bucket",
+            lambda: (self._read_bucket(), ""),
+            fresh_s=_BUCKET_FRESH_S,
+            stale_s=_BUCKET_STALE_S,
         )
         return kept.value
 
