@@ -43,15 +43,20 @@ _STAGE_OF_STEP: Final = {
 _ORDER: Final = list(Stage)
 
 
-def stage_of(run_status: str, steps: Mapping[str, str]) -> tuple[Stage, str]:
+PLAN_STEP: Final = "parsed_csv.plan"
+"""The step that puts out one value for each shard of the parsing."""
+
+
+def stage_of(run_status: str, steps: Mapping[str, str], shards: int = 0) -> tuple[Stage, str]:
     """The stage that a run's status and its steps' states amount to.
 
     Args:
         run_status: a value of Dagster's `DagsterRunStatus`.
         steps: by step key, `IN_PROGRESS`, `SUCCESS`, `FAILURE` or `SKIPPED`; begun steps only.
+        shards: how many values the step `PLAN_STEP` has put out, where that is known.
 
     Returns:
-        The stage, and for parsing how many shards are done of those that have begun.
+        The stage, and for parsing how many shards are done, of all or of those that have begun.
     """
     if run_status in {"QUEUED", "NOT_STARTED", "STARTING", "MANAGED"}:
         return Stage.QUEUED, ""
@@ -68,4 +73,5 @@ def stage_of(run_status: str, steps: Mapping[str, str]) -> tuple[Stage, str]:
     if stage is not Stage.PARSING:
         return stage, ""
     mapped = [state for key, state in steps.items() if "[" in key]
-    return stage, f"{mapped.count('SUCCESS')}/{len(mapped)}" if mapped else ""
+    total = max(len(mapped), shards)
+    return stage, f"{mapped.count('SUCCESS')}/{total}" if total else ""

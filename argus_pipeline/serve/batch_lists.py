@@ -201,12 +201,14 @@ def with_stages(
     names = [line.batch for line in lines]
     newest: dict[str, Run] = {}
     steps: dict[str, dict[str, str]] = {}
+    shards: dict[str, int] = {}
     if runs is not None and names:
         with translated(runs), runs.connect() as connection:
             newest = run_tables.newest_runs(connection, names)
             going = [r.run_id for r in newest.values() if r.status in run_tables.GOING_ON]
             steps = run_tables.steps_of(connection, going)
-    staged = [_staged(line, newest.get(line.batch), steps, bucket) for line in lines]
+            shards = run_tables.shards_of(connection, going)
+    staged = [_staged(line, newest.get(line.batch), steps, shards, bucket) for line in lines]
     open_ = {line.batch: line.run_id for line in staged if line.detail == _ASK}
     found = exact(open_) if open_ else {}
     return [
@@ -223,7 +225,11 @@ _ASK: Final = "?"
 
 
 def _staged(
-    line: Line, run: Run | None, steps: Mapping[str, Mapping[str, str]], bucket: Bucket
+    line: Line,
+    run: Run | None,
+    steps: Mapping[str, Mapping[str, str]],
+    shards: Mapping[str, int],
+    bucket: Bucket,
 ) -> Line:
     has_report = line.verdict is not None
     if run is None:
@@ -242,7 +248,8 @@ def _staged(
         if line.batch in bucket.retries:
             return replace(line, stage=Stage.QUEUED, detail="another attempt was asked for")
         return replace(line, stage=Stage.FAILED, detail=_ASK)
-    stage, detail = stage_of(run.status, steps.get(run.run_id, {}))
+    known = steps.get(run.run_id, {}), shards.get(run.run_id, 0)
+    stage, detail = stage_of(run.status, *known)
     return replace(line, stage=stage, detail=detail)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from argus_pipeline.batches.stages import Stage, stage_of
-from argus_pipeline.serve.run_tables import RUN_STATES, STEP_STATES, Event
+from argus_pipeline.batches.stages import PLAN_STEP, Stage, stage_of
+from argus_pipeline.serve.run_tables import RUN_STATES, SHARD, STEP_STATES, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Change:
 class _Run:
     status: str = "QUEUED"
     steps: dict[str, str] = field(default_factory=dict)
+    shards: int = 0
     said: tuple[Stage, str] | None = None
 
 
@@ -47,13 +48,16 @@ class Fold:
                 run.status = RUN_STATES[event.kind]
             elif event.step is not None and event.kind in STEP_STATES:
                 run.steps[event.step] = STEP_STATES[event.kind]
-            now = stage_of(run.status, run.steps)
+            elif event.kind == SHARD and event.step == PLAN_STEP:
+                run.shards += 1
+                continue  # the step's end says all of them at once
+            now = stage_of(run.status, run.steps, run.shards)
             if now != run.said:
                 run.said = now
                 changes.append(Change(event.id, event.run_id, *now, event.at))
             if now[0].is_final:
                 # A run that ended says no more; a process that serves for months would grow by it.
-                self._runs[event.run_id] = _Run(run.status, {}, now)
+                self._runs[event.run_id] = _Run(run.status, said=now)
         return changes
 
     def forget(self, most: int = 5000) -> None:

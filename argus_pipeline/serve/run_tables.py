@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection, TextClause, bindparam, text
 
+from argus_pipeline.batches.stages import PLAN_STEP
 from argus_pipeline.run_records import PARTITION_TAG
 
 GOING_ON: Final = ("QUEUED", "NOT_STARTED", "MANAGED", "STARTING", "STARTED", "CANCELING")
@@ -34,16 +35,22 @@ RUN_STATES: Final = {
     "PIPELINE_CANCELED": "CANCELED",
 }
 EVENT_TYPES: Final = (*RUN_STATES, *STEP_STATES)
+SHARD: Final = "STEP_OUTPUT"
+"""What Dagster calls each value of the step `PLAN_STEP`; those of other steps are left out."""
 MOST_RUNS: Final = 1000
 MOST_EVENTS: Final = 20_000
 
+_WANTED: Final = (
+    "(dagster_event_type IN :kinds"
+    f" OR (dagster_event_type = '{SHARD}' AND step_key = '{PLAN_STEP}'))"
+)
 _AFTER: Final = text(
     "SELECT id, run_id, dagster_event_type, step_key, timestamp FROM event_logs"
-    " WHERE id > :place AND dagster_event_type IN :kinds ORDER BY id LIMIT :most"
+    f" WHERE id > :place AND {_WANTED} ORDER BY id LIMIT :most"
 ).bindparams(bindparam("kinds", expanding=True))
 _OF_RUNS: Final = text(
     "SELECT id, run_id, dagster_event_type, step_key, timestamp FROM event_logs"
-    " WHERE run_id = ANY(:runs) AND dagster_event_type IN :kinds ORDER BY id LIMIT :most"
+    f" WHERE run_id = ANY(:runs) AND {_WANTED} ORDER BY id LIMIT :most"
 ).bindparams(bindparam("kinds", expanding=True))
 
 
@@ -119,6 +126,20 @@ def steps_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[s
         for run_id, step, kind in rows:
             found[run_id][step] = STEP_STATES[kind]
     return found
+
+
+def shards_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    """By run, how many shards its parsing has, where that is known by now."""
+    if not run_ids:
+        return {}
+    rows = connection.execute(
+        text(
+            "SELECT run_id, count(*) FROM event_logs WHERE run_id = ANY(:runs)"
+            " AND dagster_event_type = :kind AND step_key = :step GROUP BY run_id"
+        ),
+        {"runs": list(run_ids), "kind": SHARD, "step": PLAN_STEP},
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def newest_event(connection: Connection) -> int:

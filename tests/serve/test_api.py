@@ -163,6 +163,20 @@ def test_with_tokens_nobody_reads_without_one(serve) -> None:
         assert client.get("/sign-in").status_code == 200
 
 
+def test_servers_side_by_side_give_the_same_answers(served, world, serve) -> None:
+    batch = world.reports[0]
+    with serve(FREE) as other, served.client() as one, other.client() as two:
+        for path in (
+            *("/api/v1/batches", "/api/v1/campaigns", "/api/v1/firmware_comparison"),
+            *(f"/api/v1/batches/{batch}/report", f"/api/v1/batches/{batch}/statistics/codes"),
+            *(f"/batches/{batch}", "/batches", "/compare", "/search?q=C0035"),
+        ):
+            here, there = one.get(path), two.get(path)
+            assert here.status_code == 200, path
+            assert here.content == there.content, path
+            assert here.headers["etag"] == there.headers["etag"], path
+
+
 def test_the_server_can_write_nothing(served) -> None:
     from sqlalchemy import text
     from sqlalchemy.exc import DBAPIError

@@ -80,19 +80,21 @@ def test_events_of_a_run_become_the_changes_of_its_stage() -> None:
             event(1, "PIPELINE_START"),
             event(2, "STEP_START", "raw_batch"),
             event(3, "STEP_SUCCESS", "raw_batch"),
-            event(4, "STEP_START", "parsed_csv.parse[0]"),
-            event(5, "STEP_SUCCESS", "parsed_csv.parse[0]"),
-            event(6, "STEP_START", "report"),
-            event(7, "PIPELINE_SUCCESS"),
+            event(4, "STEP_OUTPUT", "parsed_csv.plan"),
+            event(5, "STEP_OUTPUT", "parsed_csv.plan"),
+            event(6, "STEP_START", "parsed_csv.parse[0]"),
+            event(7, "STEP_SUCCESS", "parsed_csv.parse[0]"),
+            event(8, "STEP_START", "report"),
+            event(9, "PIPELINE_SUCCESS"),
         ]
     )
 
     assert [(c.id, c.stage, c.detail) for c in changes] == [
         (1, Stage.VERIFYING, ""),
-        (4, Stage.PARSING, "0/1"),
-        (5, Stage.PARSING, "1/1"),
-        (6, Stage.REPORTING, ""),
-        (7, Stage.DONE, ""),
+        (6, Stage.PARSING, "0/2"),
+        (7, Stage.PARSING, "1/2"),
+        (8, Stage.REPORTING, ""),
+        (9, Stage.DONE, ""),
     ]
 
 
