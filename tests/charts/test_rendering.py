@@ -116,7 +116,7 @@ def test_the_same_statistics_give_the_same_bytes(chart: Chart, busy: BatchStatis
 def test_another_process_draws_the_same_bytes() -> None:
     program = (
         "import hashlib; from argus_pipeline.charts import *;"
-        "from argus_pipeline.statistics import compute_statistics;"
+        "from argus_pipeline.statistics.batch import compute_statistics;"
         "drawn = render(severity_over_time(compute_statistics([], [])));"
         "print([hashlib.sha256(data).hexdigest() for data in (*drawn.files().values(),)])"
     )

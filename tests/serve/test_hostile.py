@@ -127,7 +127,6 @@ def test_more_connections_than_there_may_be_are_refused_and_the_server_goes_on(s
             assert one.recv(12) == b"HTTP/1.1 200"
         came = send(small.url, Hostile("", "/api/v1/fleet/progress", ()))
         assert came.status == 503
-        assert "3 listen already" in came.text
         assert client.get("/health").status_code == 200
         for one in streams:
             one.close()

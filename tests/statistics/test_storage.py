@@ -91,7 +91,7 @@ def test_empty_frames_keep_their_schema_on_the_way(name: str) -> None:
 
 def test_another_process_writes_the_same_bytes() -> None:
     program = (
-        "import hashlib; from argus_pipeline.statistics import compute_statistics;"
+        "import hashlib; from argus_pipeline.statistics.batch import compute_statistics;"
         "from argus_pipeline.statistics.storage import to_parquet;"
         "frames = compute_statistics([], []).frames();"
         "print(hashlib.sha256(b''.join(map(to_parquet, frames.values()))).hexdigest())"
