@@ -347,13 +347,18 @@ def lost_runs(
 
 def worker_pids(instance: DagsterInstance, run: DagsterRun) -> Sequence[int]:
     """The processes that the default launcher began for a run, the newest last."""
+    return [pid for pid, _ in _workers_named(instance, run)]
+
+
+def _workers_named(instance: DagsterInstance, run: DagsterRun) -> Sequence[tuple[int, float]]:
+    """The same, each with the time at which Dagster named it."""
     from dagster import DagsterEventType
 
     notes = instance.get_records_for_run(
         run.run_id, of_type=DagsterEventType.ENGINE_EVENT, limit=20
     ).records
-    said = (_WORKER.search(note.event_log_entry.message) for note in notes)
-    return [int(found[1]) for found in said if found]
+    said = ((_WORKER.search(note.event_log_entry.message), note.timestamp) for note in notes)
+    return [(int(found[1]), at) for found, at in said if found]
 
 
 def _is_worker(pid: int) -> bool:
@@ -390,17 +395,8 @@ def end_workers(instance: DagsterInstance, run: DagsterRun, patience_s: float = 
 
     One that hangs would go on for ever, beside the next attempt.
     """
-    from dagster import DagsterEventType
-
-    notes = instance.get_records_for_run(
-        run.run_id, of_type=DagsterEventType.ENGINE_EVENT, limit=20
-    ).records
-    named = [(_WORKER.search(n.event_log_entry.message), n.timestamp) for n in notes]
-    running = [
-        process
-        for found, at in named
-        if found is not None and (process := _process_of(int(found[1]), at)) is not None
-    ]
+    found = (_process_of(pid, at) for pid, at in _workers_named(instance, run))
+    running = [process for process in found if process is not None]
     _, alive = psutil.wait_procs(running, timeout=patience_s)
     for process in alive:
         with suppress(psutil.NoSuchProcess):

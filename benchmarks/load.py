@@ -39,6 +39,7 @@ from argus_pipeline.upload.options import read_batch_file  # noqa: E402
 from benchmarks.chaos import workers  # noqa: E402
 from benchmarks.chaos.judge import quiet, wait_for_none  # noqa: E402
 from benchmarks.chaos.own_ground import OwnGround  # noqa: E402
+from benchmarks.measuring.saying import quantile, say_now  # noqa: E402
 from benchmarks.measuring.table import Section, machine  # noqa: E402
 
 TICK_LIMIT_S: Final = 5.0
@@ -54,9 +55,9 @@ def main() -> int:
     options = _options()
     ground = OwnGround(1)
     try:
-        _say("starting the stack")
+        say_now("starting the stack")
         ground.start()
-        _say(f"{options.partitions} batches that are there already")
+        say_now(f"{options.partitions} batches that are there already")
         _register(ground, options.partitions)
         wait_for_none(lambda: quiet(ground, all_of_it=True), 300)
         section = _load(ground, options)
@@ -123,7 +124,7 @@ def _load(ground: OwnGround, options: argparse.Namespace) -> Section:
     began = time.time()
     with tempfile.TemporaryDirectory(prefix="argus-load-") as folder:
         batches = _prepare(Path(folder), options.batches)
-        _say(f"uploading {len(batches)} batches")
+        say_now(f"uploading {len(batches)} batches")
         with ThreadPoolExecutor(_THREADS) as threads:
             list(threads.map(lambda batch: client.upload(ground.door, batch), batches))
     uploaded = time.time()
@@ -138,7 +139,7 @@ def _load(ground: OwnGround, options: argparse.Namespace) -> Section:
         ("batches a minute", f"{len(latencies) / max(ended - began, 1) * 60:.1f}"),
     ]
     for share, name in ((0.5, "median"), (0.95, "95 %"), (1.0, "longest")):
-        section.rows.append((f"upload to report, {name}, s", f"{_at(latencies, share):.0f}"))
+        section.rows.append((f"upload to report, {name}, s", f"{quantile(latencies, share):.0f}"))
     for part, values in samples.items():
         section.rows.append(
             (
@@ -152,11 +153,11 @@ def _load(ground: OwnGround, options: argparse.Namespace) -> Section:
         section.rows.append(
             (
                 f"ticks of {name}, s: number, median, longest",
-                f"{len(seconds)}, {_at(seconds, 0.5):.2f}, {_at(seconds, 1.0):.2f}",
+                f"{len(seconds)}, {quantile(seconds, 0.5):.2f}, {quantile(seconds, 1.0):.2f}",
             )
         )
-        if _at(seconds, 1.0) > TICK_LIMIT_S:
-            section.wrong.append(f"a tick of {name} took {_at(seconds, 1.0):.1f} s")
+        if quantile(seconds, 1.0) > TICK_LIMIT_S:
+            section.wrong.append(f"a tick of {name} took {quantile(seconds, 1.0):.1f} s")
         if failed:
             section.wrong.append(f"{failed} ticks of {name} failed")
     section.wrong += [f"no report of {batch}" for batch in left[:5]]
@@ -190,7 +191,7 @@ def _wait(ground: OwnGround, batches: Sequence[str], minutes: float) -> list[str
             return left
         if time.monotonic() - said > 30:
             said = time.monotonic()
-            _say(f"{len(batches) - len(left)} of {len(batches)} reports")
+            say_now(f"{len(batches) - len(left)} of {len(batches)} reports")
         time.sleep(2)
 
 
@@ -220,10 +221,6 @@ def _ticks(ground: OwnGround, since: float) -> Mapping[str, tuple[list[float], i
     return found
 
 
-def _at(values: Sequence[float], share: float) -> float:
-    return values[min(int(share * len(values)), len(values) - 1)] if values else 0.0
-
-
 class _Memory:
     """Samples the resident memory of Dagster's processes, in MB, until it is ended."""
 
@@ -245,10 +242,6 @@ class _Memory:
             for name, values in self._samples.items():
                 values.append(workers.resident_bytes(self._ground.stack, name) / 1e6)
             self._over.wait(_SAMPLE_S)
-
-
-def _say(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
 def _options() -> argparse.Namespace:

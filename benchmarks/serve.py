@@ -30,7 +30,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -44,6 +44,7 @@ sys.path.insert(0, str(ROOT))
 
 from argus_pipeline.database.engine import create_engine  # noqa: E402
 from argus_pipeline.run_records import PARTITION_TAG  # noqa: E402
+from benchmarks.measuring.saying import quantile, say_now  # noqa: E402
 from benchmarks.measuring.table import Section, machine  # noqa: E402
 from benchmarks.serving.archive import Archive, archive, event, new_report  # noqa: E402
 from benchmarks.serving.listeners import Listener  # noqa: E402
@@ -61,10 +62,10 @@ def main() -> int:
     options = _options()
     sections = []
     with tempfile.TemporaryDirectory(prefix="argus-bench-", dir="/tmp") as folder:
-        _say(f"making an archive of {options.batches:,} batches")
+        say_now(f"making an archive of {options.batches:,} batches")
         with archive(Path(folder), options.batches) as made:
             for name in options.section or SECTIONS:
-                _say(name)
+                say_now(name)
                 with server(made) as served:
                     sections.append(SECTIONS[name](made, served, options))
     if options.json:
@@ -97,8 +98,8 @@ def report(made: Archive, served: Served, _: argparse.Namespace) -> Section:
             for kind, times, bar in (("first", first, FIRST_MS), ("cached", again, CACHED_MS)):
                 middle = statistics.median(times)
                 section.rows.append(
-                    (f"{name}, {kind}", str(len(times)), f"{middle:.2f}", f"{_at(times, 0.99):.2f}",
-                     f"{len(body):,}", "")
+                    (f"{name}, {kind}", str(len(times)), f"{middle:.2f}",
+                     f"{quantile(times, 0.99):.2f}", f"{len(body):,}", "")
                 )  # fmt: skip
                 section.figures.append({"name": name, "kind": kind, "median_ms": middle})
                 if middle > bar:
@@ -109,7 +110,7 @@ def report(made: Archive, served: Served, _: argparse.Namespace) -> Section:
             ):  # fmt: skip
                 section.rows.append(
                     (f"{name}, {kind}", str(len(times)), f"{statistics.median(times):.2f}",
-                     f"{_at(times, 0.99):.2f}", f"{len(body):,}", cell)
+                     f"{quantile(times, 0.99):.2f}", f"{len(body):,}", cell)
                 )  # fmt: skip
     return section
 
@@ -133,16 +134,16 @@ def burst(made: Archive, served: Served, _: argparse.Namespace) -> Section:
             continue  # the first of each compiles templates
         name = "page" if turn % 2 else "JSON"
         section.rows.append(
-            (name, str(queries), f"{statistics.median(times):.1f}", f"{_at(times, 0.99):.1f}",
+            (name, str(queries), f"{statistics.median(times):.1f}", f"{quantile(times, 0.99):.1f}",
              f"{max(times):.1f}")
         )  # fmt: skip
-        section.figures.append({"name": name, "queries": queries, "p99_ms": _at(times, 0.99)})
+        section.figures.append({"name": name, "queries": queries, "p99_ms": quantile(times, 0.99)})
         if statuses != {200}:
             section.wrong.append(f"{name}: statuses {sorted(statuses)}")
         if queries != 1:
             section.wrong.append(f"{name}: {queries} queries, one is to be")
-        if _at(times, 0.99) > READERS_P99_MS:
-            section.wrong.append(f"{name}: p99 {_at(times, 0.99):.0f} ms")
+        if quantile(times, 0.99) > READERS_P99_MS:
+            section.wrong.append(f"{name}: p99 {quantile(times, 0.99):.0f} ms")
     engine.dispose()
     return section
 
@@ -206,7 +207,7 @@ def listeners(made: Archive, served: Served, options: argparse.Namespace) -> Sec
         ("memory with all of them, MB", f"{memory:.0f}"),
         ("changes told", f"{len(wanted)} to each, {sum(len(one.got) for one in many):,} in all"),
         ("after Dagster recorded it, s: median, p99, longest",
-         f"{statistics.median(seconds):.2f}, {_at(seconds, 0.99):.2f}, {max(seconds):.2f}"),
+         f"{statistics.median(seconds):.2f}, {quantile(seconds, 0.99):.2f}, {max(seconds):.2f}"),
         ("lost, also by those who left and came back", str(lost)),
         ("told twice", str(twice)),
     ])  # fmt: skip
@@ -288,13 +289,13 @@ def lists(made: Archive, served: Served, options: argparse.Namespace) -> Section
             every += times
             section.rows.append(
                 (name, str(len(times)), f"{statistics.median(times):.1f}",
-                 f"{_at(times, 0.95):.1f}", f"{max(times):.1f}")
+                 f"{quantile(times, 0.95):.1f}", f"{max(times):.1f}")
             )  # fmt: skip
-            section.figures.append({"name": name, "p95_ms": _at(times, 0.95)})
-            if _at(times, 0.95) > LIST_P95_MS:
-                section.wrong.append(f"{name}: p95 {_at(times, 0.95):.0f} ms")
+            section.figures.append({"name": name, "p95_ms": quantile(times, 0.95)})
+            if quantile(times, 0.95) > LIST_P95_MS:
+                section.wrong.append(f"{name}: p95 {quantile(times, 0.95):.0f} ms")
     section.rows.append(
-        ("all", str(len(every)), f"{statistics.median(every):.1f}", f"{_at(every, 0.95):.1f}",
+        ("all", str(len(every)), f"{statistics.median(every):.1f}", f"{quantile(every, 0.95):.1f}",
          f"{max(every):.1f}")
     )  # fmt: skip
     return section
@@ -425,14 +426,6 @@ def _whole(client: httpx.Client, path: str) -> float:
     took = (time.perf_counter() - begun) * 1e3
     found.raise_for_status()
     return took
-
-
-def _at(values: Sequence[float], share: float) -> float:
-    return sorted(values)[min(int(share * len(values)), len(values) - 1)]
-
-
-def _say(words: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {words}", file=sys.stderr, flush=True)
 
 
 def _options() -> argparse.Namespace:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,9 @@ def main() -> None:
     reader.add_argument("address")
     reader.add_argument("--out", type=Path, default=Path("docs/pictures/pages"))
     reader.add_argument("--look", action="append", choices=sorted(LOOKS))
-    reader.add_argument("--chromium", default=os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+    reader.add_argument(
+        "--chromium", default=os.environ.get("CHROMIUM") or shutil.which("chromium")
+    )
     given = reader.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     pages = find_pages(given.address)

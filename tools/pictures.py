@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 import vl_convert
 
+from argus_pipeline.batches.manifest import BatchFile, Manifest
 from argus_pipeline.charts import CHARTS, ChartContext, RenderedChart, adoption, rate_ratios, render
 from argus_pipeline.charts.png import recompressed
 from argus_pipeline.fleet.campaign import campaign_health, health_frame
@@ -31,7 +34,7 @@ from argus_pipeline.simulate.counts import FaultModel, FleetModel, simulate_cell
 from argus_pipeline.simulate.fleet import write_fleet
 from argus_pipeline.statistics.batch import BatchStatistics, compute_statistics
 from argus_pipeline.statistics.sources import recording_tables
-from argus_pipeline.upload.options import read_batch_file
+from argus_pipeline.upload.options import BatchOptions, read_batch_file
 
 # Which batch of the simulated fleet a chart is drawn of, by the beginning of its folder's name.
 OF_BATCH = {
@@ -120,6 +123,22 @@ def batch_of(folder: Path, tables: Path) -> tuple[BatchStatistics, list[Recordin
         sources, results, firmware=options.firmware, firmware_from=options.firmware_from
     )
     return statistics, results
+
+
+def manifest_of(
+    batch: str, options: BatchOptions, results: Sequence[RecordingResult], created: datetime
+) -> Manifest:
+    """The manifest of such a batch, as an upload would have made it."""
+    return Manifest(
+        batch=batch,
+        vehicle=options.vehicle,
+        platform=options.platform,
+        firmware=options.firmware,
+        firmware_from=options.firmware_from,
+        campaign=options.campaign,
+        created=created,
+        files=tuple(BatchFile(one.recording, one.size, "0" * 64) for one in results),
+    )
 
 
 def write(path: Path, chart: RenderedChart) -> None:

@@ -16,10 +16,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pictures import batch_of
+from pictures import batch_of, manifest_of
 from sqlalchemy import Engine
 
-from argus_pipeline.batches.manifest import BatchFile, Manifest
 from argus_pipeline.charts import ChartContext, charts_that_matter, draw_charts
 from argus_pipeline.database.engine import create_engine, session
 from argus_pipeline.database.migrate import migrate
@@ -84,18 +83,9 @@ def write_pages(engine: Engine, folder: Path, tables: Path, number: int, pages: 
     """Diagnose a batch of the fleet as the pipeline does, and write its report."""
     options = read_batch_file(folder)
     statistics, results = batch_of(folder, tables)
-    files = (p for p in sorted(folder.iterdir()) if p.suffix in {".dlt", ".rec"})
     day, hour = 20261120 + number // 4, 6 + 3 * (number % 4)
-    manifest = Manifest(
-        batch=f"{day}T{hour:02d}0000Z-{options.vehicle}-1f2e",
-        vehicle=options.vehicle,
-        platform=options.platform,
-        firmware=options.firmware,
-        firmware_from=options.firmware_from,
-        campaign=options.campaign,
-        created=datetime(2026, 11, 20, tzinfo=UTC),
-        files=tuple(BatchFile(p.name, p.stat().st_size, "0" * 64) for p in files),
-    )
+    batch = f"{day}T{hour:02d}0000Z-{options.vehicle}-1f2e"
+    manifest = manifest_of(batch, options, results, datetime(2026, 11, 20, tzinfo=UTC))
     with session(engine) as opened:
         upsert_batch(opened, manifest, "etag")
     found = supervise(make_case(manifest, results, statistics), engine, LocalEmbedder()).diagnosis

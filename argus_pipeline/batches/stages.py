@@ -29,10 +29,12 @@ class Stage(StrEnum):
         return self in {Stage.DONE, Stage.FAILED, Stage.GIVEN_UP, Stage.REJECTED}
 
 
+PLAN_STEP: Final = "parsed_csv.plan"
+"""The step that puts out one value for each shard of the parsing."""
 # The stage that is on its way once a step has begun, in the order of the flow.
 _STAGE_OF_STEP: Final = {
     "raw_batch": Stage.VERIFYING,
-    "parsed_csv.plan": Stage.PARSING,
+    PLAN_STEP: Stage.PARSING,
     "parsed_csv.parse": Stage.PARSING,
     "parsed_csv.collect": Stage.PARSING,
     "batch_statistics": Stage.STATISTICS,
@@ -41,10 +43,6 @@ _STAGE_OF_STEP: Final = {
     "report": Stage.REPORTING,
 }
 _ORDER: Final = list(Stage)
-
-
-PLAN_STEP: Final = "parsed_csv.plan"
-"""The step that puts out one value for each shard of the parsing."""
 
 
 def stage_of(run_status: str, steps: Mapping[str, str], shards: int = 0) -> tuple[Stage, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import Subquery, exists, func, select
 from sqlalchemy.orm import Session
 
 from argus_pipeline.batches.limits import Limits
@@ -24,11 +24,23 @@ class Overdue:
 def overdue_batches(
     session: Session, now: datetime, limits: Limits, most: int
 ) -> tuple[list[Overdue], int]:
-    """The batches past their limit, the oldest first, at most `most` of them, and their number.
+    """The batches past their limit, the oldest first, at most `most` of them, and their number."""
+    late = _late(now, limits)
+    oldest = select(late).order_by(late.c.registered_at, late.c.batch).limit(most)
+    base = timedelta(minutes=limits.report_minutes)
+    return [
+        Overdue(row.batch, row.registered_at, base + limits.allowance(row.bytes))
+        for row in session.execute(oldest)
+    ], count_overdue(session, now, limits)
 
-    A batch may take `limits.report_minutes` from its registration on, and longer for its size.
-    """
-    per_byte = 1 / 1e6 / limits.megabytes_per_second
+
+def count_overdue(session: Session, now: datetime, limits: Limits) -> int:
+    """How many batches are past their limit."""
+    return session.scalar(select(func.count()).select_from(_late(now, limits))) or 0
+
+
+def _late(now: datetime, limits: Limits) -> Subquery:
+    """A batch may take `limits.report_minutes` from its registration on, longer for its size."""
     # Few have no diagnosis: only their limits are computed.
     open_ = (
         select(Batch.batch, Batch.registered_at, Batch.bytes)
@@ -36,13 +48,6 @@ def overdue_batches(
         .cte("open")
         .prefix_with("MATERIALIZED")
     )
+    per_byte = 1 / 1e6 / limits.megabytes_per_second
     limit = func.make_interval(0, 0, 0, 0, 0, limits.report_minutes, open_.c.bytes * per_byte)
-    late = select(open_).where(open_.c.registered_at + limit < now)
-    total = session.scalar(select(func.count()).select_from(late.subquery())) or 0
-    if not most:
-        return [], total
-    rows = session.execute(late.order_by(open_.c.registered_at, open_.c.batch).limit(most))
-    base = timedelta(minutes=limits.report_minutes)
-    return [
-        Overdue(row.batch, row.registered_at, base + limits.allowance(row.bytes)) for row in rows
-    ], total
+    return select(open_).where(open_.c.registered_at + limit < now).subquery()

@@ -123,7 +123,7 @@ async def statistics(
         require(reader, VIN)
     found = await context.resolve(batch)
     line = await context.line(found)
-    data = await _object(context, keys.statistics(found, name), f"statistics {name}")
+    data = await kept_object(context, keys.statistics(found, name), f"statistics {name}")
 
     def make() -> bytes:
         import polars as pl
@@ -180,7 +180,7 @@ async def drawing(
     request: Request, context: Context, reader: Reader, batch: str, name: str, form: str = "svg"
 ) -> Response:
     """A chart in one form, as a reader may see it."""
-    data = await _object(context, keys.chart(batch, name, form), f"chart {name}")
+    data = await kept_object(context, keys.chart(batch, name, form), f"chart {name}")
     headers = {"Content-Security-Policy": DRAWING_POLICY}
     if form == "html":
         # Its script is inline, and compiles: for a disk, not for this server's pages.
@@ -227,8 +227,14 @@ async def _names(context: Context, prefix: str, batch: str) -> list[str]:
     return kept.value
 
 
-async def _object(context: Context, key: str, what: str) -> bytes:
-    """An object of the bucket, kept by its ETag."""
+async def kept_object(
+    context: Context, key: str, what: str, missing: str = "there is no such thing of this batch"
+) -> bytes:
+    """An object of the bucket, kept by its ETag.
+
+    Raises:
+        NotThere: there is none, in the words of `missing`.
+    """
     store = context.store
 
     def etag() -> str:
@@ -240,7 +246,7 @@ async def _object(context: Context, key: str, what: str) -> bytes:
             ("object", key), lambda: store.get_with_etag(key), etag=etag, fresh_s=10.0
         )
     except ObjectMissing:
-        raise NotThere("there is no such thing of this batch", where=what) from None
+        raise NotThere(missing, where=what) from None
     return kept.value
 
 

@@ -17,7 +17,7 @@ from argus_pipeline.serve.access import ContextNow, Reader, ReaderNow, require
 from argus_pipeline.serve.answers import answer, as_json, chosen, csv_text, json_bytes
 from argus_pipeline.serve.api_batches import shown
 from argus_pipeline.serve.context import Context
-from argus_pipeline.serve.fleet_now import FleetNow, campaigns, comparison, count_overdue, fleet_now
+from argus_pipeline.serve.fleet_now import FleetNow, campaigns, comparison, fleet_now, overdue_now
 from argus_pipeline.serve.gauges import expose
 from argus_pipeline.serve.parameters import NOT_MODIFIED, TABLE_FORMS, TableForm, Text
 from argus_pipeline.serve.problems import NotThere, documented, problem
@@ -49,7 +49,7 @@ async def read_fleet(context: Context) -> FleetNow:
     bucket = await context.bucket()
     # It counts by minutes, and takes as long as the archive is large.
     late = await context.shared.get(
-        "overdue", lambda: (count_overdue(context.engine), ""), fresh_s=10.0, stale_s=120.0
+        "overdue", lambda: (overdue_now(context.engine), ""), fresh_s=10.0, stale_s=120.0
     )
     kept = await context.shared.get(
         "fleet",

@@ -1,7 +1,7 @@
 """Stages that SQL cannot decide: asked of Dagster and the bucket one by one, and remembered.
 
 Each takes tens of milliseconds, since Dagster reads a batch in several statements, each over a new
-connection. A list must not wait for dozens of them: a few are asked for at once, the others behind
+connection. A list must not wait for dozens of them: one is asked for at once, the others behind
 its back, and the next look finds them.
 """
 

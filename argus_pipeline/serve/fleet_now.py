@@ -14,7 +14,7 @@ from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.batches.stages import Stage
 from argus_pipeline.database.engine import translated
 from argus_pipeline.database.models import CampaignHealth, FirmwareComparison
-from argus_pipeline.database.overdue import overdue_batches
+from argus_pipeline.database.overdue import count_overdue
 from argus_pipeline.serve.batch_lists import (
     ACTIVE,
     STOPPED,
@@ -67,7 +67,7 @@ def fleet_now(
         runs: reads Dagster's tables.
         bucket: what lies in it.
         exact: for stages that take asking.
-        overdue: how many batches are past their time; see `count_overdue`.
+        overdue: how many batches are past their time; see `overdue_now`.
 
     Raises:
         Unavailable: a database does not answer.
@@ -92,14 +92,14 @@ def fleet_now(
     )
 
 
-def count_overdue(engine: Engine) -> int:
+def overdue_now(engine: Engine) -> int:
     """How many batches are past their time without a report; goes over all of them.
 
     Raises:
         Unavailable: the database does not answer.
     """
     with translated(engine), Session(engine) as opened:
-        return overdue_batches(opened, datetime.now(UTC), read_limits(), 0)[1]
+        return count_overdue(opened, datetime.now(UTC), read_limits())
 
 
 def comparison(

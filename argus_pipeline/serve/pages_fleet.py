@@ -11,14 +11,13 @@ from fastapi import APIRouter, Query, Request, Response
 from argus_pipeline.serve import shapes
 from argus_pipeline.serve.access import ContextNow, ReaderNow
 from argus_pipeline.serve.answers import answer
+from argus_pipeline.serve.api_data import kept_object
 from argus_pipeline.serve.api_fleet import read_answer, read_campaign, read_fleet, read_search
 from argus_pipeline.serve.fleet_now import comparison, pairs
 from argus_pipeline.serve.parameters import CHART_FORMS, DRAWING_POLICY, Name, Text
-from argus_pipeline.serve.problems import NotThere
 from argus_pipeline.serve.rendering import html_answer, page_answer, render
 from argus_pipeline.serve.tokens import ASK
 from argus_pipeline.storage import keys
-from argus_pipeline.storage.object_store import ObjectMissing
 
 _QUIET: Final = ("unchanged", "too little data")
 
@@ -79,17 +78,9 @@ async def campaign_chart(
 ) -> Response:
     """A chart of a campaign."""
     await read_campaign(context, campaign)
-
-    def make() -> tuple[bytes, str]:
-        try:
-            return context.store.get_with_etag(keys.campaign_chart(campaign, name))
-        except ObjectMissing:
-            return b"", ""
-
-    kept = await context.shared.get(("campaign chart", campaign, name), make, fresh_s=10.0)
-    if not kept.value:
-        raise NotThere("there is no such chart", where=name)
-    data = reader.text(kept.value.decode()).encode()
+    key = keys.campaign_chart(campaign, name)
+    kept = await kept_object(context, key, name, "there is no such chart")
+    data = reader.text(kept.decode()).encode()
     headers = {"Content-Security-Policy": DRAWING_POLICY}
     return answer(request, data, CHART_FORMS["svg"], headers=headers)
 

@@ -21,6 +21,7 @@ from benchmarks.chaos.own_ground import OwnGround
 from benchmarks.chaos.rollups import differences_when_made_anew
 from benchmarks.chaos.table import Played, table
 from benchmarks.chaos.turn import Fault, Turn, play
+from benchmarks.measuring.saying import say_now
 
 
 def main() -> int:
@@ -28,7 +29,7 @@ def main() -> int:
     known = {UNDISTURBED.name: UNDISTURBED, **FAULTS}
     chosen = [known[name] for name in options.fault or FAULTS]
     seed = options.seed if options.seed is not None else random.randrange(1 << 30)
-    _say(
+    say_now(
         f"seed {seed}, {len(chosen)} faults x {options.rounds} rounds x {options.strikes} strikes, "
         f"{options.batches} batches"
     )
@@ -37,13 +38,13 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     ground = OwnGround(seed, work=options.work)
     try:
-        _say(f"starting the stack in {ground.home}")
+        say_now(f"starting the stack in {ground.home}")
         ground.start()
-        _say(f"it runs, with {ground.store_name}; the UI is {ground.addresses['ARGUS_UI_URL']}")
+        say_now(f"it runs, with {ground.store_name}; the UI is {ground.addresses['ARGUS_UI_URL']}")
         played, skipped, left_out = _play_all(ground, chosen, options, seed, began)
         wrong = differences_when_made_anew(ground)
     finally:
-        _say("stopping the stack")
+        say_now("stopping the stack")
         ground.end(keep=options.keep)
     text = table(played, skipped)
     lost = [problem for one in played for problem in one.verdict.problems]
@@ -79,17 +80,17 @@ def _play_all(
         verdict = play(fault, turn)
         told = tuple(turn.told)
         played.append(Played(fault.name, fault.title, number, turn.strikes, told, verdict))
-        _say(played[-1].line())
+        say_now(played[-1].line())
 
     cases = sorted({index for fault in chosen for index in fault.cases(fleet)})
-    _say(f"the undisturbed run of {len(cases)} batches, which is the reference")
+    say_now(f"the undisturbed run of {len(cases)} batches, which is the reference")
     one(replace(UNDISTURBED, cases=lambda fleet: cases), 0)
     reference = {
         index: read_outputs(ground.store, engine, fleet.named(0, index)) for index in cases
     }
     if not played[0].verdict.problems:
         played.clear()
-    _say(f"{sum(map(len, reference.values()))} outputs")
+    say_now(f"{sum(map(len, reference.values()))} outputs")
     rounds = [f for _ in range(options.rounds) for f in chosen if f.name not in skipped]
     left_out = 0
     for number, fault in enumerate(rounds, 1):
@@ -99,10 +100,6 @@ def _play_all(
         one(fault, number)
     engine.dispose()
     return played, skipped, left_out
-
-
-def _say(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
 def _options() -> argparse.Namespace:

@@ -21,7 +21,6 @@ from dagster._core.events import DagsterEvent, StepSuccessData
 from dagster._serdes import serialize_value
 from sqlalchemy import Engine, text
 
-from argus_pipeline.batches.manifest import BatchFile, Manifest
 from argus_pipeline.charts import ChartContext, draw_charts, write_charts
 from argus_pipeline.database.engine import create_engine, session
 from argus_pipeline.database.migrate import migrate
@@ -39,7 +38,7 @@ from argus_pipeline.stack.seaweedfs import SeaweedFS
 from argus_pipeline.statistics.storage import write_statistics
 from argus_pipeline.storage.object_store import ObjectStore
 from argus_pipeline.upload.options import read_batch_file
-from tools.pictures import batch_of
+from tools.pictures import batch_of, manifest_of
 
 REPORTS: Final = 200
 STOPPED: Final = 40
@@ -132,16 +131,7 @@ def _reports(engine: Engine, store: ObjectStore, folder: Path) -> list[str]:
     options = read_batch_file(path)
     statistics, results = batch_of(path, folder / "tables")
     names = [f"20261123T101500Z-{options.vehicle}-{number:04x}" for number in range(REPORTS)]
-    manifest = Manifest(
-        batch=names[0],
-        vehicle=options.vehicle,
-        platform=options.platform,
-        firmware=options.firmware,
-        firmware_from=options.firmware_from,
-        campaign=options.campaign,
-        created=datetime(2026, 11, 23, tzinfo=UTC),
-        files=tuple(BatchFile(one.recording, one.size, "0" * 64) for one in results),
-    )
+    manifest = manifest_of(names[0], options, results, datetime(2026, 11, 23, tzinfo=UTC))
     with session(engine) as opened:
         for batch in names:
             upsert_batch(opened, replace(manifest, batch=batch), "etag")
