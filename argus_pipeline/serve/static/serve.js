@@ -37,9 +37,12 @@ function show(element, state) {
     row.classList.remove("changed");
     requestAnimationFrame(() => row.classList.add("changed"));
   }
-  // What else follows from it (lists, counts) the server knows: it is asked once things are quiet.
-  clearTimeout(waiting);
-  waiting = setTimeout(refresh, 1500);
+  // What else follows from it (lists, counts) the server knows, at most two seconds later. One
+  // question answers all events until then: put off by each, it would never come on a busy day.
+  waiting ??= setTimeout(() => {
+    waiting = null;
+    refresh();
+  }, 2500);
 }
 
 function showSteps(element, state) {
