@@ -16,7 +16,7 @@ help: ## Say what there is
 demo: install ## From upload to report, on a simulated fleet and real samples: the whole pipeline
 	@$(BIN)/argus demo
 
-test: lint ## The tests, the whole stack included (under 15 minutes on 2 cores)
+test: lint ## The tests, the whole stack included (some 25 minutes on 2 cores)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-native: install ## The parser's own C++ tests, under address, undefined-behaviour and thread sanitizers
