@@ -11,10 +11,12 @@ import time
 
 import dagster as dg
 import pytest
+from browsing import a_browser, visit
 from oracle.compare import dlt_differences, rec_differences
 from oracle.dlt import decode as decode_dlt
 from oracle.rec import decode as decode_rec
 from oracle.rec import specification
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.end_to_end
 
@@ -61,6 +63,27 @@ def test_recordings_of_another_client_run_to_a_report_by_themselves(
     stack.s3.put_object(Bucket=stack.bucket, Key=manifest, Body=stack.get(manifest))
     time.sleep(12)
     assert [r.run_id for r in runs_of(dagster_instance, batch)] == [r.run_id for r in before]
+
+
+def test_pages_that_are_open_while_a_batch_arrives_follow_it_to_its_report(stack, data) -> None:
+    address = stack.addresses["ARGUS_PAGES_URL"]
+    with (
+        a_browser() as browser,
+        visit(browser, address) as fleet,
+        visit(browser, address) as batch,
+    ):
+        fleet.page.goto("/")
+        name = stack.upload({"golden.dlt": (data / "dlt" / "golden.dlt").read_bytes()})
+        # Nobody touches either page from here on.
+        row = fleet.page.locator(f"tr[data-batch='{name}']").first
+        expect(row).to_be_attached(timeout=120_000)
+        batch.page.goto(f"/batches/{name}")
+        loaded = batch.page.evaluate("performance.timeOrigin")
+        expect(batch.page.locator("#judge")).to_be_attached(timeout=180_000)
+        expect(batch.page.locator("h1")).to_be_visible()
+        assert batch.page.evaluate("performance.timeOrigin") == loaded
+        newest = fleet.page.locator(f"#newest tr[data-batch='{name}']")
+        expect(newest).to_be_attached(timeout=30_000)
 
 
 def test_bad_batches_are_named_and_hold_up_no_other(stack, dagster_instance, data) -> None:
