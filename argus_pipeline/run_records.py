@@ -38,6 +38,8 @@ PERMANENT: Final = "permanent"
 ASKED_TAG: Final = "argus/asked"
 STUCK_TAG: Final = "argus/stuck"
 SIZE_TAG: Final = "argus/bytes"
+WORKER_TAG: Final = "argus/worker"
+"""Tag of a run that a Celery worker began: the worker's name."""
 JOB: Final = "batch"
 # Dagster starts a lost run again within seconds; what it said that it would and did not is over.
 _RESTARTED_WITHIN: Final = timedelta(minutes=3)
@@ -328,9 +330,8 @@ def lost_runs(
     other launchers' runs nothing is said.
     """
     from dagster import DagsterRunStatus, RunsFilter
-    from dagster._core.launcher import DefaultRunLauncher
 
-    if not isinstance(instance.run_launcher, DefaultRunLauncher):
+    if not _runs_are_here(instance):
         return
     for record in instance.get_run_records(
         RunsFilter(statuses=[DagsterRunStatus.STARTED]), limit=most
@@ -343,6 +344,13 @@ def lost_runs(
             current = instance.get_run_by_id(run.run_id)
             if current is not None and not current.is_finished:
                 yield run, f"its worker (process {pids[-1]}) is gone"
+
+
+def _runs_are_here(instance: DagsterInstance) -> bool:
+    """Whether the launcher begins runs on this machine: only then their pids mean anything."""
+    from dagster._core.launcher import DefaultRunLauncher
+
+    return isinstance(instance.run_launcher, DefaultRunLauncher)
 
 
 def worker_pids(instance: DagsterInstance, run: DagsterRun) -> Sequence[int]:
@@ -383,7 +391,7 @@ def end_stuck(instance: DagsterInstance, run: DagsterRun, reason: str) -> None:
         unanswered = "" if instance.run_launcher.terminate(run.run_id) else "its worker is gone"
     except Exception as error:  # whatever the launcher says, the run has to end
         unanswered = f"its launcher cannot end it: {type(error).__name__}: {error}"
-    if end_workers(instance, run):
+    if _runs_are_here(instance) and end_workers(instance, run):
         unanswered = "its worker did not end when it was asked to, and was killed"
     current = instance.get_run_by_id(run.run_id)
     if unanswered and current is not None and not current.is_finished:

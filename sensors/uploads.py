@@ -23,7 +23,8 @@ from dagster import (
 
 from argus_pipeline import settings
 from argus_pipeline.batches import arrivals
-from argus_pipeline.batches.fan_out import execution_config
+from argus_pipeline.batches.fan_out import engine_tags, execution_config
+from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.batches.manifest import Manifest, parse_manifest
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import manifest_etags
@@ -144,6 +145,7 @@ def run_request(
             MANIFEST_ETAG_TAG: etag,
             SIZE_TAG: str(sum(file.size for file in manifest.files)),
             "dagster/priority": PRIORITY_TAGS[manifest.priority],
+            **engine_tags(manifest, read_limits()),
             "argus/vehicle": manifest.vehicle,
             "argus/platform": manifest.platform,
             "argus/firmware": manifest.firmware,

@@ -14,12 +14,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from argus_pipeline.batches.limits import Limits
 from argus_pipeline.batches.manifest import BatchFile, Manifest
+from argus_pipeline.engine.options import Engine, Sizes, engine_from, read_sizes
+from argus_pipeline.engine.queues import LARGE_TAG
 
-FILES_WITH_A_STEP_EACH: Final = 16
-SHARDS: Final = 8
-# Below this, starting processes takes longer than the parsing that they would share.
-IN_PROCESS_BYTES: Final = 64 * 1024 * 1024
+MAX_RUNTIME_TAG: Final = "dagster/max_runtime"
 # What a forked step would otherwise import again, seconds of it.
 PRELOADED_MODULES: Final = ("argus_pipeline.definitions", "polars", "pyarrow.parquet", "boto3")
 
@@ -32,15 +32,16 @@ class Shard:
     recordings: tuple[str, ...]
 
 
-def plan_shards(recordings: Sequence[BatchFile]) -> Sequence[Shard]:
+def plan_shards(recordings: Sequence[BatchFile], sizes: Sizes | None = None) -> Sequence[Shard]:
     """One shard a recording up to 16; beyond, 8 shards balanced by bytes, largest file first."""
-    if len(recordings) <= FILES_WITH_A_STEP_EACH:
+    sizes = sizes or read_sizes()
+    if len(recordings) <= sizes.large_files:
         return [
             Shard(f"{_identifier(file.name)}_{index}", (file.name,))
             for index, file in enumerate(recordings)
         ]
-    loads: list[tuple[int, int]] = [(0, shard) for shard in range(SHARDS)]
-    members: list[list[str]] = [[] for _ in range(SHARDS)]
+    loads: list[tuple[int, int]] = [(0, shard) for shard in range(sizes.shards)]
+    members: list[list[str]] = [[] for _ in range(sizes.shards)]
     for file in sorted(recordings, key=lambda f: (-f.size, f.name)):
         load, shard = heapq.heappop(loads)
         members[shard].append(file.name)
@@ -49,11 +50,24 @@ def plan_shards(recordings: Sequence[BatchFile]) -> Sequence[Shard]:
     return [Shard(f"shard_{i}", tuple(names)) for i, names in enumerate(members)]
 
 
-def execution_config(manifest: Manifest, *, cpus: int | None = None) -> Mapping[str, Any]:
-    """Dagster's run config for the executor: in process for a small batch, else over processes."""
+def is_large(manifest: Manifest, sizes: Sizes | None = None) -> bool:
+    """Whether the work on a batch is worth dividing over processes or workers."""
+    sizes = sizes or read_sizes()
     size = sum(file.size for file in manifest.files)
-    if size <= IN_PROCESS_BYTES and len(manifest.recordings) <= FILES_WITH_A_STEP_EACH:
+    return size > sizes.large_bytes or len(manifest.recordings) > sizes.large_files
+
+
+def execution_config(
+    manifest: Manifest, *, engine: Engine | None = None, cpus: int | None = None
+) -> Mapping[str, Any]:
+    """Dagster's run config for the executor.
+
+    In process for a small batch; a large one over processes, or over workers where there are any.
+    """
+    if not is_large(manifest):
         return {"execution": {"config": {"in_process": {}}}}
+    if (engine or engine_from()) is Engine.CELERY:
+        return {"execution": {"config": {"workers": {}}}}
     return {
         "execution": {
             "config": {
@@ -64,6 +78,13 @@ def execution_config(manifest: Manifest, *, cpus: int | None = None) -> Mapping[
             }
         }
     }
+
+
+def engine_tags(manifest: Manifest, limits: Limits) -> Mapping[str, str]:
+    """Tags of a run by which an engine knows where to put it, and when to end it at the latest."""
+    size = sum(file.size for file in manifest.files)
+    tags = {MAX_RUNTIME_TAG: str(limits.time_limit_s(size))}
+    return {**tags, LARGE_TAG: "true"} if is_large(manifest) else tags
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class Limits:
         megabytes_per_second: what a large batch is allowed besides: a second for each so many MB.
         attempts: runs of a batch before it is given up.
         back_off_seconds: before the second attempt; four times as long before each further one.
+        run_minutes: of one run, as the last resort.
         feed_silent_hours: without any batch until the feed counts as silent.
     """
 
@@ -30,11 +31,16 @@ class Limits:
     megabytes_per_second: int = 10
     attempts: int = 4
     back_off_seconds: int = 30
+    run_minutes: int = 120
     feed_silent_hours: int = 24
 
     def allowance(self, size: int) -> timedelta:
         """What a batch of `size` bytes may take longer than a small one."""
         return timedelta(seconds=size / 1e6 / self.megabytes_per_second)
+
+    def time_limit_s(self, size: int) -> int:
+        """Seconds after which a run of a batch of `size` bytes is ended in any case."""
+        return round(self.run_minutes * 60 + self.allowance(size).total_seconds())
 
     def back_off(self, attempts: int) -> timedelta:
         """How long to wait after so many attempts have failed."""

@@ -30,6 +30,7 @@ from argus_pipeline.cli import (
     stack,
     status,
     upload,
+    worker,
 )
 from argus_pipeline.cli import (
     open as open_command,
@@ -66,6 +67,8 @@ app.add_typer(knowledge.app, name="knowledge", rich_help_panel="Read what came o
 app.command(rich_help_panel="Run the stack")(stack.up)
 app.command(rich_help_panel="Run the stack")(stack.down)
 app.command(rich_help_panel="Run the stack")(stack.doctor)
+app.command(rich_help_panel="Run the stack")(worker.worker)
+app.command(rich_help_panel="Run the stack")(worker.workers)
 app.command(rich_help_panel="Run the stack")(forget.forget)
 app.command(rich_help_panel="Run the stack")(metrics.metrics)
 app.command(rich_help_panel="Run the stack")(demo.demo)

@@ -21,7 +21,25 @@ class StoreName(StrEnum):
     MINIO = "minio"
 
 
+class EngineName(StrEnum):
+    """What `argus up` can carry out runs with."""
+
+    LOCAL = "local"
+    CELERY = "celery"
+
+
 def up(
+    engine: Annotated[
+        EngineName | None,
+        typer.Option(
+            help="What carries out runs: this machine's processes, or Celery workers over Redis. "
+            "Default: ARGUS_ENGINE, or the one used before, or local."
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="With celery: how many workers here. Default: as before, or 2."),
+    ] = None,
     store: Annotated[
         StoreName | None,
         typer.Option(help="Which S3 store to start. Default: the one used before, or seaweedfs."),
@@ -49,6 +67,7 @@ def up(
     (or ARGUS_HOME). Real servers take the place of parts: set ARGUS_DATABASE_URL, or
     ARGUS_S3_ENDPOINT with ARGUS_S3_BUCKET, ARGUS_S3_ACCESS_KEY and ARGUS_S3_SECRET_KEY.
     """
+    from argus_pipeline.engine.options import Engine
     from argus_pipeline.stack.up import up as start
 
     console = _console()
@@ -59,6 +78,8 @@ def up(
             stack,
             progress,
             store=store.value if store else None,
+            engine=Engine(engine.value) if engine else None,
+            workers=workers,
             ui_port=ui_port,
             with_dagster=dagster,
             wait=wait,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Mapping
@@ -20,6 +19,8 @@ from typing import Final
 
 import psutil
 
+from argus_pipeline.engine.instance_file import instance_config
+from argus_pipeline.engine.options import engine_from
 from argus_pipeline.errors import ArgusError, Unavailable
 from argus_pipeline.stack import processes
 from argus_pipeline.stack.files import make_private_folder
@@ -76,7 +77,12 @@ class DagsterProcesses:
         location = code_location(self.root)
         make_private_folder(self.dagster_home)
         claim_private_folder(self._socket.parent)
-        shutil.copyfile(self.root / "dagster.yaml", self.dagster_home / "dagster.yaml")
+        import yaml
+
+        base = yaml.safe_load((self.root / "dagster.yaml").read_text())
+        environment = {**os.environ, **self._environment}
+        config = instance_config(base, engine_from(environment), environment)
+        (self.dagster_home / "dagster.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
         workspace = {
             "load_from": [
                 {"grpc_server": {"socket": str(self._socket), "location_name": location.name}}

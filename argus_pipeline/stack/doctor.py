@@ -45,6 +45,7 @@ def examine(stack: Stack) -> list[Finding]:
         ("database", lambda: check_database(settings)),
         ("store", lambda: _check_store(settings)),
         ("dagster", check_dagster),
+        ("workers", check_workers),
         ("embeddings", lambda: check_embeddings(settings)),
         ("language model", lambda: check_language_model(settings)),
     )
@@ -175,6 +176,44 @@ def check_dagster() -> Iterator[Finding]:
         yield fail("daemon", f"no heartbeat lately of {', '.join(late)}", _START)
     else:
         yield ok("daemon", "all its parts are alive")
+
+
+def check_workers() -> Iterator[Finding]:
+    """The broker and the workers, where Celery carries out runs."""
+    from argus_pipeline.engine.options import Engine, broker_url, engine_from, without_password
+
+    if engine_from() is not Engine.CELERY:
+        return
+    from argus_pipeline.engine.versions import difference, own_versions
+    from argus_pipeline.engine.workers import ask_workers
+    from argus_pipeline.stack.redis import ping
+
+    url = broker_url()
+    try:
+        yield ok("broker", f"Redis {ping(url)} at {without_password(url)}")
+        fleet = ask_workers(url)
+    except ArgusError as error:
+        yield fail("broker", str(error), f"{_START}, or mend ARGUS_BROKER_URL")
+        return
+    if not fleet.workers:
+        yield fail("workers", "none answers: runs wait for ever", "Start one with `argus worker`")
+    for worker in fleet.workers:
+        other = difference(worker.versions, own_versions())
+        text = (
+            f"{len(worker.runs)} of {worker.slots} slots in use, parser {worker.versions['parser']}"
+        )
+        if other is None:
+            yield ok(f"worker {worker.name}", text)
+        else:
+            yield fail(f"worker {worker.name}", other, "Install the same version there")
+    waiting = {name: count for name, count in fleet.waiting.items() if count}
+    served = {queue for worker in fleet.workers for queue in worker.queues}
+    for name in sorted(waiting.keys() - served):
+        yield fail(
+            f"queue {name}",
+            f"{waiting[name]} tasks wait, and no worker serves it",
+            f"Start a worker with `argus worker --queue {name.removeprefix('argus.')}`",
+        )
 
 
 def check_embeddings(settings: Settings) -> Iterator[Finding]:

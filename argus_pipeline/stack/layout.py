@@ -18,8 +18,10 @@ from argus_pipeline.stack.minio import Minio
 from argus_pipeline.stack.pages import Pages
 from argus_pipeline.stack.plan import StackState
 from argus_pipeline.stack.postgres import PostgresServer
+from argus_pipeline.stack.redis import Redis
 from argus_pipeline.stack.seaweedfs import SeaweedFS
 from argus_pipeline.stack.stores import LocalStore
+from argus_pipeline.stack.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,23 @@ class Stack:
         own = [self.postgres.running(), self.seaweedfs.running(), self.minio.running()]
         ours = self.dagster()
         own.append(self.pages.record())
+        own += [self.redis.running(), *self.workers.records()]
         return [r for r in (*own, *map(ours.record, dagster.NAMES)) if r is not None]
 
     @property
     def pages(self) -> Pages:
         """The reader's window, running or not."""
         return Pages(self.home, self.root)
+
+    @property
+    def redis(self) -> Redis:
+        """The broker of Celery's tasks, running or not."""
+        return Redis(self.home / "redis", log=self.home / "logs" / "redis.log")
+
+    @property
+    def workers(self) -> Workers:
+        """Celery's workers on this machine."""
+        return Workers(self.home, self.root)
 
     def save(self, state: StackState, environment: Mapping[str, str]) -> None:
         """Write what the next `argus up` and what other commands need."""

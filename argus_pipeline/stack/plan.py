@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from argus_pipeline.engine.options import BROKER_VARIABLE, ENGINE_VARIABLE, Engine, engine_from
 from argus_pipeline.errors import ArgusError
 from argus_pipeline.stack.files import read_json, write_private
 
@@ -19,6 +20,7 @@ EXTERNAL: Final = "external"
 STORES: Final = (SEAWEEDFS, MINIO, EXTERNAL)
 DEFAULT_BUCKET: Final = "argus"
 DEFAULT_UI_PORT: Final = 3000
+DEFAULT_WORKERS: Final = 2
 _PASSED_ON: Final = (
     "ARGUS_S3_ENDPOINT",
     "ARGUS_S3_BUCKET",
@@ -40,6 +42,8 @@ class StackState:
         pages_port: where the pages of `argus serve` were.
         fingerprint: of the environment that Dagster's processes were started with.
         dagster_version: whose tables the database has.
+        engine: what carried out runs.
+        workers: how many workers were started.
     """
 
     store: str | None = None
@@ -48,6 +52,8 @@ class StackState:
     pages_port: int | None = None
     fingerprint: str | None = None
     dagster_version: str | None = None
+    engine: str | None = None
+    workers: int | None = None
 
     @classmethod
     def load(cls, path: Path) -> StackState:
@@ -73,18 +79,26 @@ class Plan:
         database_url: an external database, or None where Postgres is started here.
         bucket: the bucket that is made sure of.
         prefix: prefix in it, without slashes around.
+        engine: what carries out runs.
+        broker_url: an external broker, or None where Redis is started here or not needed.
+        workers: how many Celery workers are started here.
     """
 
     store: str
     database_url: str | None
     bucket: str
     prefix: str
+    engine: Engine = Engine.LOCAL
+    broker_url: str | None = None
+    workers: int = 0
 
 
 def make_plan(
     environment: Mapping[str, str],
     *,
     asked_store: str | None = None,
+    asked_engine: Engine | None = None,
+    asked_workers: int | None = None,
     state: StackState | None = None,
     local_environment: Mapping[str, str] | None = None,
 ) -> Plan:
@@ -93,6 +107,8 @@ def make_plan(
     Args:
         environment: the process's environment.
         asked_store: what the command line named.
+        asked_engine: the same for the engine; else the environment's, or the one used before.
+        asked_workers: how many workers; else as many as before.
         state: what was used before; the same store is used again where nothing else is said.
         local_environment: what the stack wrote for other commands. A variable that only repeats it
             is not somebody's wish for another server.
@@ -123,7 +139,19 @@ def make_plan(
             expected="ARGUS_S3_ENDPOINT, or ARGUS_S3_BUCKET for AWS",
         )
     store = EXTERNAL if endpoint else wished or (before.store if own_store else None) or SEAWEEDFS
+    engine = asked_engine or engine_from(
+        {ENGINE_VARIABLE: given(ENGINE_VARIABLE, True) or before.engine or Engine.LOCAL.value}
+    )
+    if engine is Engine.KUBERNETES:
+        raise ArgusError(
+            "the local stack cannot be Kubernetes", expected="local or celery", hint="See deploy/"
+        )
+    celery = engine is Engine.CELERY
+    kept = DEFAULT_WORKERS if before.workers is None else before.workers
     return Plan(
+        engine=engine,
+        broker_url=given(BROKER_VARIABLE, own=True) if celery else None,
+        workers=(kept if asked_workers is None else asked_workers) if celery else 0,
         store=store,
         database_url=given("ARGUS_DATABASE_URL", before.own_postgres),
         bucket=environment.get("ARGUS_S3_BUCKET") or DEFAULT_BUCKET,

@@ -12,6 +12,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Final
 
+from argus_pipeline.engine.options import Engine
 from argus_pipeline.errors import ArgusError, Unavailable
 from argus_pipeline.stack import dagster_processes as dagster
 from argus_pipeline.stack import dagster_queries as queries
@@ -74,7 +75,13 @@ def start_dagster(
             ours.stop_one(dagster.CODE_SERVER)
             record = ours.start_code_server()
             try:
-                _keep_up(stack, state, environment, own_database=plan.database_url is None)
+                _keep_up(
+                    stack,
+                    state,
+                    environment,
+                    # Workers go on without the code server; their runs are not lost.
+                    end_lost_runs=plan.database_url is None and plan.engine is Engine.LOCAL,
+                )
                 ours.wait_for_code_server(record)
             except ArgusError:
                 ours.stop_one(dagster.CODE_SERVER)  # else the next start would believe in it
@@ -111,7 +118,7 @@ def start_dagster(
 
 
 def _keep_up(
-    stack: Stack, state: StackState, environment: Mapping[str, str], *, own_database: bool
+    stack: Stack, state: StackState, environment: Mapping[str, str], *, end_lost_runs: bool
 ) -> None:
     """Bring Dagster's tables up to date, and end the runs that died with the last stack.
 
@@ -120,7 +127,7 @@ def _keep_up(
     wanted = []
     if state.dagster_version != version("dagster"):
         wanted.append("--migrate")
-    if own_database:  # others may have runs in a database that is not ours alone
+    if end_lost_runs:  # others may have runs in a database that is not ours alone
         wanted.append("--end-lost-runs")
     if not wanted:
         return

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from argus_pipeline.engine.options import BROKER_VARIABLE, ENGINE_VARIABLE, Engine
 from argus_pipeline.errors import ArgusError, Unavailable
 from argus_pipeline.settings import Settings, load, with_driver
 from argus_pipeline.stack import plan as plans
@@ -22,6 +23,7 @@ from argus_pipeline.stack.layout import Stack
 from argus_pipeline.stack.pages import NAME as PAGES
 from argus_pipeline.stack.plan import Plan, StackState
 from argus_pipeline.stack.progress import Progress, part
+from argus_pipeline.stack.redis import NAME as REDIS
 from argus_pipeline.stack.start_dagster import start_dagster, ui_url
 from argus_pipeline.stack.stores import REGION
 
@@ -36,6 +38,8 @@ def up(
     progress: Progress,
     *,
     store: str | None = None,
+    engine: Engine | None = None,
+    workers: int | None = None,
     ui_port: int | None = None,
     with_dagster: bool = True,
     wait: bool = True,
@@ -47,6 +51,8 @@ def up(
         stack: where.
         progress: is told of each part.
         store: `seaweedfs` or `minio`; by default the one that was used before.
+        engine: what carries out runs; by default the one that was used before, or this machine.
+        workers: how many Celery workers; by default as many as before, or 2.
         ui_port: a port for the UI that must be free; by default one that is.
         with_dagster: False starts database and store only.
         wait: whether to wait until UI and daemon answer.
@@ -66,6 +72,8 @@ def up(
         plan = plans.make_plan(
             os.environ,
             asked_store=store,
+            asked_engine=engine,
+            asked_workers=workers,
             state=state,
             local_environment=read_json(stack.environment_file),
         )
@@ -75,9 +83,16 @@ def up(
         environment = {
             **objects.result(),
             **database.result(),
+            **_start_broker(stack, plan, progress),
             "DAGSTER_HOME": str(stack.home / "dagster"),
         }
-        state = replace(state, store=plan.store, own_postgres=plan.database_url is None)
+        state = replace(
+            state,
+            store=plan.store,
+            own_postgres=plan.database_url is None,
+            engine=plan.engine.value,
+            workers=plan.workers if plan.engine is Engine.CELERY else state.workers,
+        )
         if state.ui_port is not None:
             environment["ARGUS_UI_URL"] = ui_url(state.ui_port)
         stack.save(state, environment)
@@ -92,6 +107,7 @@ def up(
                 wait=wait,
                 read_only_ui=read_only_ui,
             )
+            _start_workers(stack, plan, environment, progress)
             environment = _start_pages(stack, plan, environment, progress)
         return environment
 
@@ -127,6 +143,36 @@ def _start_pages(
     return environment
 
 
+def _start_broker(stack: Stack, plan: Plan, progress: Progress) -> dict[str, str]:
+    """What carries Celery's tasks, where that is the engine."""
+    environment = {ENGINE_VARIABLE: plan.engine.value}
+    if plan.engine is not Engine.CELERY:
+        # Workers of another engine would take nothing more, and Redis with them.
+        for name, stop in (("workers", stack.workers.stop), (REDIS, stack.redis.stop)):
+            if stop():
+                progress.ended(name, "stopped", 0, f"the engine is {plan.engine} now")
+        return environment
+    if plan.broker_url is not None:
+        progress.ended(REDIS, "external", 0, f"named by {BROKER_VARIABLE}")
+        return {**environment, BROKER_VARIABLE: plan.broker_url}
+    with part(progress, REDIS, stack.redis.running) as running:
+        if not running:
+            stack.redis.start()
+    return {**environment, BROKER_VARIABLE: stack.redis.url}
+
+
+def _start_workers(
+    stack: Stack, plan: Plan, environment: dict[str, str], progress: Progress
+) -> None:
+    if not plan.workers:
+        return
+    began = time.monotonic()
+    before = len(stack.workers.records())
+    records = stack.workers.start(plan.workers, environment)
+    what = "already running" if before == len(records) else "started"
+    progress.ended("workers", what, time.monotonic() - began, f"{len(records)} of Celery")
+
+
 def down(stack: Stack, progress: Progress) -> list[str]:
     """Stop everything, in the order that loses nothing; return what was stopped."""
     if not stack.home.is_dir():
@@ -136,6 +182,8 @@ def down(stack: Stack, progress: Progress) -> list[str]:
         for name, stop in (
             (PAGES, stack.pages.stop),
             ("dagster", stack.dagster().stop),
+            ("workers", stack.workers.stop),
+            (REDIS, stack.redis.stop),
             (plans.SEAWEEDFS, stack.seaweedfs.stop),
             (plans.MINIO, stack.minio.stop),
             ("postgres", stack.postgres.stop),

@@ -8,14 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argus_pipeline.batches.fan_out import (
-    FILES_WITH_A_STEP_EACH,
-    IN_PROCESS_BYTES,
-    SHARDS,
     account,
+    engine_tags,
     execution_config,
     plan_shards,
 )
+from argus_pipeline.batches.limits import Limits
 from argus_pipeline.batches.manifest import BatchFile, Manifest
+from argus_pipeline.engine.options import Engine, Sizes
+from argus_pipeline.engine.queues import LARGE_TAG
+
+USUAL = Sizes()
 
 sizes = st.lists(st.integers(0, 10**9), min_size=1, max_size=200)
 
@@ -30,12 +33,12 @@ def manifest(sizes: list[int]) -> Manifest:
 
 
 def test_a_few_recordings_get_a_step_each() -> None:
-    shards = plan_shards(files([5] * FILES_WITH_A_STEP_EACH))
-    assert [len(shard.recordings) for shard in shards] == [1] * FILES_WITH_A_STEP_EACH
+    shards = plan_shards(files([5] * USUAL.large_files))
+    assert [len(shard.recordings) for shard in shards] == [1] * USUAL.large_files
 
 
 def test_many_recordings_share_a_few_steps() -> None:
-    assert len(plan_shards(files([5] * (FILES_WITH_A_STEP_EACH + 1)))) == SHARDS
+    assert len(plan_shards(files([5] * (USUAL.large_files + 1)))) == USUAL.shards
 
 
 @given(sizes)
@@ -64,13 +67,27 @@ def test_a_small_batch_runs_in_one_process() -> None:
 
 
 def test_a_large_batch_runs_over_as_many_processes_as_there_are_processors() -> None:
-    config = execution_config(manifest([IN_PROCESS_BYTES + 1]), cpus=3)
+    config = execution_config(manifest([USUAL.large_bytes + 1]), cpus=3)
     assert config["execution"]["config"]["multiprocess"]["max_concurrent"] == 3
 
 
 def test_many_small_files_run_over_processes() -> None:
-    config = execution_config(manifest([1] * (FILES_WITH_A_STEP_EACH + 1)))
+    config = execution_config(manifest([1] * (USUAL.large_files + 1)))
     assert "multiprocess" in config["execution"]["config"]
+
+
+def test_a_large_batch_goes_to_workers_where_celery_carries_out_runs() -> None:
+    large, small = manifest([USUAL.large_bytes + 1]), manifest([1000])
+    config = execution_config(large, engine=Engine.CELERY)
+    assert config == {"execution": {"config": {"workers": {}}}}
+    assert "in_process" in execution_config(small, engine=Engine.CELERY)["execution"]["config"]
+
+
+def test_a_run_says_whether_it_is_large_and_when_it_ends_at_the_latest() -> None:
+    limits = Limits(run_minutes=60, megabytes_per_second=10)
+    assert engine_tags(manifest([1000]), limits) == {"dagster/max_runtime": "3600"}
+    large = engine_tags(manifest([10**9]), limits)
+    assert large == {"dagster/max_runtime": "3700", LARGE_TAG: "true"}
 
 
 def test_all_recordings_once_are_complete() -> None:

@@ -1,0 +1,1 @@
+"""Where runs are carried out: on this machine, on Celery workers, or as Kubernetes Jobs."""

@@ -1,0 +1,115 @@
+"""The app that `celery -A` loads in a worker: its tasks, and what it says of itself.
+
+argus.run    a whole run: of a small batch, or of a large one whose steps it hands to others
+argus.step   a step of a large batch
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from celery import Task, signals
+from celery.worker.control import inspect_command
+from dagster import DagsterInstance
+from dagster._cli.api import _execute_run_command_body
+from dagster._utils.interrupts import capture_interrupts
+from dagster_celery.tasks import create_task
+
+from argus_pipeline.engine import versions
+from argus_pipeline.engine.broker import make_app
+from argus_pipeline.engine.launcher import RUN_TASK
+from argus_pipeline.engine.options import broker_url
+from argus_pipeline.run_records import WORKER_TAG
+
+if TYPE_CHECKING:
+    from celery.worker.state import State
+
+_PR_SET_PDEATHSIG: Final = 1
+_log = logging.getLogger(__name__)
+_began = time.time()
+
+app = make_app(broker_url())
+# What runs need, once for all processes of the pool, which are forked from this one.
+
+create_task(app)
+
+
+@app.task(name=RUN_TASK, bind=True, ignore_result=True)
+def carry_out(self: Task, run_id: str, versions: Mapping[str, str]) -> None:
+    """Carry out a run in this process, as Dagster's own run worker does in a fresh one."""
+    instance = _instance()
+    other = difference_to(versions)
+    if other is not None:
+        run = instance.get_run_by_id(run_id)
+        _log.error("this worker takes no more runs: %s", other)
+        self.app.control.shutdown(destination=[self.request.hostname])
+        if run is not None:
+            instance.report_run_failed(run, f"Refused by worker {self.request.hostname}: {other}.")
+        return
+    instance.add_run_tags(run_id, {WORKER_TAG: self.request.hostname})
+    with _interruptible():
+        _execute_run_command_body(run_id, instance, _forget, set_exit_code_on_failure=False)
+
+
+def difference_to(control_plane: Mapping[str, str]) -> str | None:
+    """Why this worker must not work for the control plane that sent a task."""
+    return versions.difference(versions.own_versions(), control_plane)
+
+
+@inspect_command()
+def argus(state: State) -> Mapping[str, Any]:
+    """What `argus workers` asks for."""
+    return {
+        "versions": versions.own_versions(),
+        "since": _began,
+        "host": socket.gethostname(),
+        "slots": state.consumer.pool.num_processes,
+    }
+
+
+@cache
+def _instance() -> DagsterInstance:
+    # One for all runs of this process: connecting anew takes longer than a small step.
+    return DagsterInstance.get()
+
+
+def _forget(event: object) -> None:
+    """Dagster's events are in its database already."""
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let a run end in order when it is terminated; the pool's own handlers return after it."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with capture_interrupts():
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@signals.worker_init.connect
+def _end_with_the_supervisor(**_: object) -> None:
+    """Finish what was begun when `argus worker` was killed, and take no more."""
+    _when_the_parent_dies(signal.SIGTERM)
+
+
+@signals.worker_process_init.connect
+def _end_with_the_worker(**_: object) -> None:
+    """A process of the pool must not outlive a worker that was killed: nobody would end it."""
+    _when_the_parent_dies(signal.SIGKILL)
+
+
+def _when_the_parent_dies(sent: signal.Signals) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, sent)

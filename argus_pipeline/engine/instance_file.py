@@ -1,0 +1,51 @@
+"""Dagster's `dagster.yaml` for an engine: the root's own file with what the engine changes."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+from argus_pipeline.engine.options import BROKER_VARIABLE, Engine, whole
+
+RUNS_VARIABLE: Final = "ARGUS_RUNS_AT_ONCE"
+CELERY_RUNS: Final = 16
+"""Runs that Dagster hands out at once, unless it is said: enough for two workers of four slots, and
+few enough that what is urgent waits in Dagster's queue, where it overtakes, and not behind them."""
+_CELERY_START_S: Final = 600
+
+
+def instance_config(
+    base: Mapping[str, Any], engine: Engine, environment: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The content of `dagster.yaml` for an engine.
+
+    Args:
+        base: the content of the root's file, which is right for one machine.
+        engine: what carries out runs.
+        environment: where `ARGUS_RUNS_AT_ONCE` may stand; by default the process's own.
+    """
+    config = copy.deepcopy(dict(base))
+    runs = config["concurrency"]["runs"]
+    usual = CELERY_RUNS if engine is Engine.CELERY else runs["max_concurrent_runs"]
+    runs["max_concurrent_runs"] = whole(RUNS_VARIABLE, usual, environment or os.environ)
+    if engine is Engine.CELERY:
+        broker = {"env": BROKER_VARIABLE}
+        config["run_launcher"] = {
+            "module": "argus_pipeline.engine.launcher",
+            "class": "CeleryLauncher",
+            "config": {"broker": broker, "backend": broker},
+        }
+        # A run may wait for a slot of a worker.
+        config["run_monitoring"]["start_timeout_seconds"] = _CELERY_START_S
+        # As many as there are slots: a pool is for what a host can bear, and these are many hosts.
+        pools = config["concurrency"]["pools"]
+        pools["default_limit"] = max(pools["default_limit"], runs["max_concurrent_runs"])
+        # Files of the host where a step ran would be found by nobody; Dagster's events are in its
+        # database, and a worker's own lines in the worker's log.
+        config["compute_logs"] = {
+            "module": "dagster._core.storage.noop_compute_log_manager",
+            "class": "NoOpComputeLogManager",
+        }
+    return config

@@ -1,0 +1,110 @@
+"""Dagster's launcher of runs on Celery workers, with a health check that asks the workers."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from dagster import DagsterRun, DagsterRunStatus
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
+from dagster_celery.launcher import CeleryRunLauncher
+from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+from typing_extensions import override
+
+from argus_pipeline.engine import versions
+from argus_pipeline.engine.broker import make_app
+from argus_pipeline.engine.queues import queue_of_run
+from argus_pipeline.engine.roll_call import RollCall, asking
+from argus_pipeline.run_records import WORKER_TAG
+
+RUN_TASK: Final = "argus.run"
+
+
+class CeleryLauncher(CeleryRunLauncher):
+    """Hands each run to a worker by its queue, and finds the runs whose worker is gone.
+
+    The original believes Celery's record of a task, which says "started" for ever once the host of
+    its worker is lost.
+    """
+
+    def __init__(self, **config: Any) -> None:
+        super().__init__(**config)
+        self.celery = make_app(str(self.broker))
+        self._roll_call = RollCall(asking(self.celery))
+        self._published = False
+
+    @override
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Put a run into its queue.
+
+        Raises:
+            kombu.exceptions.OperationalError: the broker is away; Dagster tries it again.
+        """
+        run = context.dagster_run
+        if not self._published:
+            versions.publish(self._instance)
+            self._published = True
+        queue = queue_of_run(run.tags)
+        sent = self.celery.send_task(
+            RUN_TASK,
+            kwargs={"run_id": run.run_id, "versions": versions.own_versions()},
+            queue=queue.value,
+            # Nobody asks for what it returns.
+            ignore_result=True,
+        )
+        self._instance.add_run_tags(run.run_id, {DAGSTER_CELERY_TASK_ID_TAG: sent.id})
+        self._instance.report_engine_event(
+            f"Waits in queue {queue} for a worker (task {sent.id}).", run, cls=type(self)
+        )
+
+    @override
+    def terminate(self, run_id: str) -> bool:
+        """Ask the worker to end a run; False where there is nothing to end."""
+        run = self._instance.get_run_by_id(run_id)
+        task = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG) if run else None
+        if run is None or run.is_finished or task is None:
+            return False
+        self._instance.report_run_canceling(run)
+        self.celery.control.revoke(task, terminate=True)
+        return True
+
+    @property
+    @override
+    def supports_resume_run(self) -> bool:
+        """A run starts anew with all its steps: finished recordings are kept anyway."""
+        return False
+
+    @override
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """Whether the worker that began a run still answers and has it in hand."""
+        task = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
+        if task is None:
+            return CheckRunHealthResult(WorkerStatus.RUNNING, "not handed to a worker yet")
+        lost = self._roll_call.why_lost(
+            task, run.tags.get(WORKER_TAG), self._seconds_since_start(run)
+        )
+        if lost is None:
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        now = self._instance.get_run_by_id(run.run_id)
+        if now is None or now.status is not DagsterRunStatus.STARTED:
+            # It ended while the workers were asked.
+            return CheckRunHealthResult(WorkerStatus.SUCCESS)
+        # Should it still be at work, cut off from here, its next step will see that it is over.
+        self.celery.control.revoke(task, terminate=True)
+        return CheckRunHealthResult(WorkerStatus.FAILED, f"The run was lost: {lost}.")
+
+    @override
+    def get_run_worker_debug_info(
+        self, run: DagsterRun, include_container_logs: bool | None = True
+    ) -> str | None:
+        """Where the run waits or runs."""
+        return (
+            f"queue {queue_of_run(run.tags)}, task {run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)}, "
+            f"worker {run.tags.get(WORKER_TAG, 'none yet')}. `argus workers` shows who is there."
+        )
+
+    def _seconds_since_start(self, run: DagsterRun) -> float:
+        record = self._instance.get_run_record_by_id(run.run_id)
+        if record is None or record.start_time is None:
+            return 0.0
+        return max(time.time() - float(record.start_time), 0.0)

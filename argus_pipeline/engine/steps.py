@@ -1,0 +1,99 @@
+"""Dagster's executor that hands the steps of a large batch to Celery workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+from celery import Celery
+from celery.result import AsyncResult, allow_join_result
+from dagster import DagsterEvent, Executor
+from dagster._core.execution.context.system import PlanOrchestrationContext
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.retries import RetryMode
+from dagster_celery.core_execution_loop import core_celery_execution_loop
+from dagster_celery.executor import _submit_task
+
+from argus_pipeline.engine.broker import make_app
+from argus_pipeline.engine.options import broker_url
+from argus_pipeline.engine.queues import queue_of_steps
+from argus_pipeline.engine.roll_call import RollCall, asking
+from argus_pipeline.errors import Unavailable
+
+_LOOKS_AFTER_S: Final = 15.0
+
+
+class StepsOnWorkers(Executor):
+    """Puts the steps into the queue of the run's priority, and notices a worker that is gone.
+
+    Dagster's own loop does the rest. Between steps travel only small values, which the I/O manager
+    keeps in the bucket, and through the broker Dagster's events.
+    """
+
+    def __init__(self, retries: RetryMode) -> None:
+        self._retries = retries
+
+    @property
+    def retries(self) -> RetryMode:
+        """How steps are tried again."""
+        return self._retries
+
+    def app_args(self) -> dict[str, Any]:
+        """What Dagster's loop makes an app of, which is not used for sending."""
+        return {"broker": broker_url(), "backend": broker_url()}
+
+    def execute(
+        self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
+    ) -> Iterator[DagsterEvent]:
+        """Carry out the plan, and hand on the events of its steps."""
+        app = make_app(broker_url())
+        roll_call = RollCall(asking(app))
+        queue = queue_of_steps(plan_context.dagster_run.tags).value
+
+        def submit(_app: Celery, context: Any, step: Any, _queue: str, _priority: int, known: Any):  # type: ignore[no-untyped-def]
+            return LookedAfter(_submit_task(app, context, step, queue, 0, known), roll_call)
+
+        # A lead is itself a task, and waits by asking, never by blocking.
+        with allow_join_result():
+            yield from core_celery_execution_loop(plan_context, execution_plan, submit)
+
+
+class LookedAfter:
+    """The result of a step on a worker, which is there, too, once that worker is lost."""
+
+    def __init__(self, result: AsyncResult, roll_call: RollCall) -> None:
+        self._result = result
+        self._roll_call = roll_call
+        self._looked = self._begun = 0.0
+        self._lost: str | None = None
+
+    def ready(self) -> bool:
+        """Whether the step has ended, well or not."""
+        return self._result.ready() or self._is_lost()
+
+    def get(self) -> Any:
+        """The events of the step.
+
+        Raises:
+            Unavailable: its worker is lost.
+        """
+        if self._lost is not None and not self._result.ready():
+            raise Unavailable(f"the step was lost: {self._lost}", where=self._result.id)
+        return self._result.get()
+
+    def revoke(self) -> None:
+        """Do not begin it any more."""
+        self._result.revoke()
+
+    def _is_lost(self) -> bool:
+        now = time.monotonic()
+        if now - self._looked < _LOOKS_AFTER_S:
+            return self._lost is not None
+        self._looked = now
+        meta = self._result.backend.get_task_meta(self._result.id)
+        if meta["status"] == "STARTED":
+            self._begun = self._begun or now
+            worker = (meta.get("result") or {}).get("hostname")
+            self._lost = self._roll_call.why_lost(self._result.id, worker, now - self._begun)
+        return self._lost is not None
