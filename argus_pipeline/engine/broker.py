@@ -51,9 +51,11 @@ def configuration(url: str) -> dict[str, Any]:
 def make_app(url: str) -> Celery:
     """A Celery app at a broker. It connects when it is first used."""
     from celery import Celery
-    from kombu.entity import Queue as KombuQueue
+    from kombu.entity import Exchange
+    from kombu.entity import Queue as Bound
 
     app = Celery("argus", set_as_current=False)
     app.config_from_object(configuration(url))
-    app.conf.task_queues = [KombuQueue(queue.value) for queue in Queue]
+    # With the usual exchange for all, a task would reach every queue.
+    app.conf.task_queues = [Bound(q.value, Exchange(q.value), routing_key=q.value) for q in Queue]
     return app

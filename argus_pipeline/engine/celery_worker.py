@@ -1,7 +1,7 @@
 """The app that `celery -A` loads in a worker: its tasks, and what it says of itself.
 
-argus.run    a whole run: of a small batch, or of a large one whose steps it hands to others
-argus.step   a step of a large batch
+argus.run      a whole run: of a small batch, or of a large one whose steps it hands to others
+execute_plan   a step of a large batch, as Dagster defines it
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import signal
 import socket
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from celery import Task, signals
 from celery.worker.control import inspect_command
-from dagster import DagsterInstance
+from dagster import BetaWarning, DagsterInstance
 from dagster._cli.api import _execute_run_command_body
 from dagster._utils.interrupts import capture_interrupts
 from dagster_celery.tasks import create_task
@@ -39,15 +41,17 @@ _began = time.time()
 
 app = make_app(broker_url())
 # What runs need, once for all processes of the pool, which are forked from this one.
-
+import_module("argus_pipeline.definitions")
+# Dagster says these once a run.
+warnings.filterwarnings("ignore", category=BetaWarning)
 create_task(app)
 
 
 @app.task(name=RUN_TASK, bind=True, ignore_result=True)
-def carry_out(self: Task, run_id: str, versions: Mapping[str, str]) -> None:
+def carry_out(self: Task, run_id: str, control_plane: Mapping[str, str]) -> None:
     """Carry out a run in this process, as Dagster's own run worker does in a fresh one."""
     instance = _instance()
-    other = difference_to(versions)
+    other = versions.difference(versions.own_versions(), control_plane)
     if other is not None:
         run = instance.get_run_by_id(run_id)
         _log.error("this worker takes no more runs: %s", other)
@@ -58,11 +62,6 @@ def carry_out(self: Task, run_id: str, versions: Mapping[str, str]) -> None:
     instance.add_run_tags(run_id, {WORKER_TAG: self.request.hostname})
     with _interruptible():
         _execute_run_command_body(run_id, instance, _forget, set_exit_code_on_failure=False)
-
-
-def difference_to(control_plane: Mapping[str, str]) -> str | None:
-    """Why this worker must not work for the control plane that sent a task."""
-    return versions.difference(versions.own_versions(), control_plane)
 
 
 @inspect_command()

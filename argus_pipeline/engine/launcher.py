@@ -47,7 +47,7 @@ class CeleryLauncher(CeleryRunLauncher):
         queue = queue_of_run(run.tags)
         sent = self.celery.send_task(
             RUN_TASK,
-            kwargs={"run_id": run.run_id, "versions": versions.own_versions()},
+            kwargs={"run_id": run.run_id, "control_plane": versions.own_versions()},
             queue=queue.value,
             # Nobody asks for what it returns.
             ignore_result=True,

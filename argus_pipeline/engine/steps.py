@@ -11,9 +11,12 @@ from celery.result import AsyncResult, allow_join_result
 from dagster import DagsterEvent, Executor
 from dagster._core.execution.context.system import PlanOrchestrationContext
 from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.plan.step import ExecutionStep
 from dagster._core.execution.retries import RetryMode
+from dagster._grpc.types import ExecuteStepArgs
+from dagster._serdes import pack_value
+from dagster_celery.config import TASK_EXECUTE_PLAN_NAME
 from dagster_celery.core_execution_loop import core_celery_execution_loop
-from dagster_celery.executor import _submit_task
 
 from argus_pipeline.engine.broker import make_app
 from argus_pipeline.engine.options import broker_url
@@ -51,12 +54,38 @@ class StepsOnWorkers(Executor):
         roll_call = RollCall(asking(app))
         queue = queue_of_steps(plan_context.dagster_run.tags).value
 
-        def submit(_app: Celery, context: Any, step: Any, _queue: str, _priority: int, known: Any):  # type: ignore[no-untyped-def]
-            return LookedAfter(_submit_task(app, context, step, queue, 0, known), roll_call)
+        def submit(
+            _app: Celery,
+            context: PlanOrchestrationContext,
+            step: ExecutionStep,
+            _queue: str,
+            _priority: int,
+            known: Any,
+        ) -> LookedAfter:
+            sent = app.send_task(
+                TASK_EXECUTE_PLAN_NAME, kwargs=_arguments(context, step, known), queue=queue
+            )
+            return LookedAfter(sent, roll_call)
 
         # A lead is itself a task, and waits by asking, never by blocking.
         with allow_join_result():
             yield from core_celery_execution_loop(plan_context, execution_plan, submit)
+
+
+def _arguments(
+    context: PlanOrchestrationContext, step: ExecutionStep, known: Any
+) -> dict[str, Any]:
+    """What the task of a step takes, which is Dagster's own."""
+    job = context.reconstructable_job
+    step_args = ExecuteStepArgs(
+        job_origin=job.get_python_origin(),
+        run_id=context.dagster_run.run_id,
+        step_keys_to_execute=[step.key],
+        instance_ref=context.instance.get_ref(),
+        retry_mode=context.executor.retries.for_inner_plan(),
+        known_state=known,
+    )
+    return {"execute_step_args_packed": pack_value(step_args), "executable_dict": job.to_dict()}
 
 
 class LookedAfter:

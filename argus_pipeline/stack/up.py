@@ -31,6 +31,7 @@ __all__ = ["Stack", "down", "up"]
 
 DATABASE: Final = "argus"
 LOCK_S: Final = 180.0
+WORKERS_READY_S: Final = 60.0
 
 
 def up(
@@ -107,7 +108,14 @@ def up(
                 wait=wait,
                 read_only_ui=read_only_ui,
             )
-            _start_workers(stack, plan, environment, progress)
+            _start_workers(
+                stack,
+                plan,
+                environment,
+                progress,
+                settings_before=state.fingerprint,
+                wait=wait,
+            )
             environment = _start_pages(stack, plan, environment, progress)
         return environment
 
@@ -162,15 +170,34 @@ def _start_broker(stack: Stack, plan: Plan, progress: Progress) -> dict[str, str
 
 
 def _start_workers(
-    stack: Stack, plan: Plan, environment: dict[str, str], progress: Progress
+    stack: Stack,
+    plan: Plan,
+    environment: dict[str, str],
+    progress: Progress,
+    *,
+    settings_before: str | None,
+    wait: bool,
 ) -> None:
+    """Start Celery's workers, anew where their settings have changed, and wait for one."""
     if not plan.workers:
         return
     began = time.monotonic()
+    if StackState.load(stack.state_file).fingerprint != settings_before:
+        stack.workers.stop()
     before = len(stack.workers.records())
     records = stack.workers.start(plan.workers, environment)
     what = "already running" if before == len(records) else "started"
+    if wait:
+        url = environment[BROKER_VARIABLE]
+        processes.wait_ready(records[0], lambda: _require_worker(url), patience_s=WORKERS_READY_S)
     progress.ended("workers", what, time.monotonic() - began, f"{len(records)} of Celery")
+
+
+def _require_worker(url: str) -> None:
+    from argus_pipeline.engine.workers import ask_workers
+
+    if not ask_workers(url).workers:
+        raise Unavailable("no worker answers yet", where="workers")
 
 
 def down(stack: Stack, progress: Progress) -> list[str]:
