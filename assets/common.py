@@ -78,10 +78,25 @@ def bad_data_is_final() -> Iterator[None]:
         raise Failure(str(error), metadata={PERMANENT: True}, allow_retries=False) from error
 
 
+def refuse_ended_run(context: AssetExecutionContext | OpExecutionContext) -> None:
+    """Stop a worker that was cut off: its run was given to another one meanwhile.
+
+    What it has written is the same, byte for byte; what it would still say is said already.
+    """
+    run = context.instance.get_run_by_id(context.run_id)
+    if run is not None and run.is_finished:
+        raise Failure(
+            f"This run has ended as {run.status.value} while its worker was out of reach, and its "
+            "work was given to another. Nothing is to be done.",
+            allow_retries=False,
+        )
+
+
 def read_manifest(
     context: AssetExecutionContext | OpExecutionContext, store: ObjectStore
 ) -> tuple[Manifest, str, str]:
     """The manifest of the context's batch, its key and the ETag of just these bytes."""
+    refuse_ended_run(context)
     batch = context.partition_key
     key = locate_manifest(store, batch, context.run_tags.get(MANIFEST_KEY_TAG))
     data, etag = store.get_with_etag(key)

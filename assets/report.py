@@ -10,7 +10,7 @@ from argus_pipeline.report.markdown import render_markdown
 from argus_pipeline.report.writing import write_report
 from argus_pipeline.statistics.storage import read_statistics
 from assets.charts import charts
-from assets.common import OWNERS, RETRIES, batches
+from assets.common import OWNERS, RETRIES, batches, refuse_ended_run
 from assets.diagnosis import diagnosis
 from resources.database import DatabaseResource
 from resources.object_store import ObjectStoreResource
@@ -29,6 +29,7 @@ def report(
     context: AssetExecutionContext, object_store: ObjectStoreResource, database: DatabaseResource
 ) -> MaterializeResult:
     """The report of a batch as Markdown, one self-contained HTML page, and JSON."""
+    refuse_ended_run(context)
     store = object_store.store()
     batch = context.partition_key
     found = load_diagnosis(database.engine(), batch)

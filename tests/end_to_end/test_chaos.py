@@ -1,15 +1,27 @@
-"""The short form of `make chaos`: three batches, and two faults while they run."""
+"""The short forms of `make chaos` and `make scale`: a few batches, and faults while they run."""
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
+import psutil
 import pytest
+from sqlalchemy import Engine
 
 from argus_pipeline.database.engine import create_engine
+from argus_pipeline.engine import versions
+from argus_pipeline.run_records import WORKER_TAG, runs_of
 from benchmarks.chaos.faults import FAULTS, UNDISTURBED
 from benchmarks.chaos.fleet import Fleet
-from benchmarks.chaos.ground import Ground
+from benchmarks.chaos.ground import Ground, eventually
 from benchmarks.chaos.outputs import read_outputs
 from benchmarks.chaos.turn import Fault, Turn, play
 
@@ -17,31 +29,129 @@ pytestmark = pytest.mark.end_to_end
 BATCHES = 3
 
 
-def test_nothing_is_lost_when_a_run_worker_and_the_code_server_are_killed(
-    stack, dagster_instance, tmp_path
-) -> None:
+@dataclass
+class Undisturbed:
+    """The local stack, a fleet that went through it, and what was made of it by index."""
+
+    ground: Ground
+    engine: Engine
+    fleet: Fleet
+    reference: Mapping[int, Mapping[str, str]]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(stack, dagster_instance, tmp_path_factory) -> Iterator[Undisturbed]:
     ground = Ground(stack.home, stack.environment)
     ground.instance = dagster_instance
-    fleet = Fleet(tmp_path, BATCHES, seed=7)
+    fleet = Fleet(tmp_path_factory.mktemp("fleet"), BATCHES, seed=7)
     engine = create_engine(ground.addresses["ARGUS_DATABASE_URL"])
-    reference = {}
-
-    def play_it(fault: Fault, number: int) -> None:
-        turn = Turn(ground, fleet, engine, number, random.Random(7), reference)
-        verdict = play(fault, turn)
-        print(f"{fault.title}: {verdict.attempts} runs, {verdict.seconds:.0f} s, {turn.told}")
-        assert verdict.problems == []
-        assert verdict.equal == BATCHES
-
-    play_it(UNDISTURBED, 0)
-    for index in range(BATCHES):
-        reference[index] = read_outputs(ground.store, engine, fleet.named(0, index))
-        assert len(reference[index]) > 20
-    play_it(Fault("both", "both", kill_both), 1)
+    # With the batch of many recordings, whose parsing is divided.
+    whole = Fault("nothing", "nothing", UNDISTURBED.strike, cases=lambda fleet: range(BATCHES + 1))
+    turn = Turn(ground, fleet, engine, 0, random.Random(7), {})
+    assert play(whole, turn).problems == []
+    reference = {
+        index: read_outputs(ground.store, engine, fleet.named(0, index))
+        for index in range(BATCHES + 1)
+    }
+    assert all(len(outputs) > 20 for outputs in reference.values())
+    yield Undisturbed(ground, engine, fleet, reference)
     engine.dispose()
+
+
+def test_nothing_is_lost_when_a_run_worker_and_the_code_server_are_killed(undisturbed) -> None:
+    turn = Turn(
+        undisturbed.ground,
+        undisturbed.fleet,
+        undisturbed.engine,
+        1,
+        random.Random(7),
+        undisturbed.reference,
+    )
+    verdict = play(Fault("both", "both", kill_both), turn)
+    print(f"{verdict.attempts} runs, {verdict.seconds:.0f} s, {turn.told}")
+    assert verdict.problems == []
+    assert verdict.equal == BATCHES
 
 
 def kill_both(turn: Turn) -> None:
     for name in ("run-worker", "code-server"):
         FAULTS[name].strike(turn)
     assert len([one for one in turn.told if one.startswith("killed")]) == 2
+
+
+@pytest.fixture(scope="module")
+def two_workers() -> Iterator[Ground]:
+    if not (shutil.which("redis-server") or shutil.which("valkey-server")):
+        pytest.skip("no redis-server here: apt install redis-server")
+    home = Path(tempfile.mkdtemp(prefix="argus-workers-", dir="/tmp"))
+    environment = {**os.environ, "ARGUS_HOME": str(home), "ARGUS_LIMIT_BACK_OFF_SECONDS": "2"}
+    ground = Ground(home, environment)
+    began = ground.argus("up", "--engine", "celery", "--workers", "2")
+    try:
+        assert began.returncode == 0, began.stderr
+        yield ground
+    finally:
+        ended = ground.argus("down")
+        shutil.rmtree(home, ignore_errors=True)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_two_workers_make_the_same_bytes_and_lose_nothing_when_one_is_killed(
+    undisturbed, two_workers
+) -> None:
+    engine = create_engine(two_workers.addresses["ARGUS_DATABASE_URL"])
+    turn = Turn(two_workers, undisturbed.fleet, engine, 2, random.Random(7), undisturbed.reference)
+    verdict = play(
+        Fault("worker", "worker", kill_a_busy_process, cases=lambda fleet: range(BATCHES + 1)),
+        turn,
+    )
+    engine.dispose()
+    print(f"{verdict.attempts} runs, {verdict.seconds:.0f} s, {turn.told}")
+    assert turn.told
+    assert verdict.problems == []
+    assert verdict.equal == BATCHES + 1
+    # The whole run of a small batch in one worker, the steps of a large one over both.
+    many = runs_of(two_workers.instance, turn.fleet.named(2, turn.fleet.many).batch)[0]
+    assert ".leads@" in many.dagster_run.tags[WORKER_TAG]
+    small = runs_of(two_workers.instance, turn.fleet.named(2, 0).batch)[0]
+    assert ".work@" in small.dagster_run.tags[WORKER_TAG]
+
+
+def kill_a_busy_process(turn: Turn) -> None:
+    """Kill the process of the pool that carries out a run."""
+    instance = turn.ground.instance
+
+    def begun() -> str | None:
+        names = [turn.fleet.named(turn.number, index).batch for index in range(BATCHES)]
+        runs = [record.dagster_run for name in names for record in runs_of(instance, name)]
+        return next((r.tags[WORKER_TAG] for r in runs if WORKER_TAG in r.tags), None)
+
+    worker = eventually(begun, 120)
+    assert worker is not None
+    for process in psutil.process_iter(["cmdline"]):
+        if worker in " ".join(process.info["cmdline"] or ()).replace("%h", worker.split("@")[1]):
+            for child in process.children():
+                os.kill(child.pid, signal.SIGKILL)
+                turn.told.append(f"killed process {child.pid} of {worker}")
+            return
+
+
+def test_who_is_there_and_what_waits_is_shown(two_workers) -> None:
+    shown = two_workers.argus("workers", "--json")
+    assert shown.returncode == 0, shown.stderr
+    names = {worker["name"].partition("@")[0] for worker in json.loads(shown.stdout)["workers"]}
+    assert names == {f"worker-{n}.{kind}" for n in (1, 2) for kind in ("work", "leads")}
+    told = two_workers.argus("doctor").stdout
+    assert "worker-2.work" in told
+    assert "***@127.0.0.1" in told
+
+
+def test_a_worker_of_another_version_refuses_to_work(two_workers) -> None:
+    instance = two_workers.instance
+    instance.run_storage.set_cursor_values({versions._KEY: json.dumps({"parser": "0.0.1"})})
+    try:
+        refused = two_workers.argus("worker", "--name", "other")
+    finally:
+        versions.publish(instance)
+    assert refused.returncode == 1
+    assert "this worker refuses to work: the control plane has parser 0.0.1" in refused.stderr

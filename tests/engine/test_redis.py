@@ -1,0 +1,106 @@
+"""Queues on a real Redis: what is urgent overtakes, and each task is in its own queue only."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from argus_pipeline.engine.queues import WORK, Queue
+from argus_pipeline.errors import Unavailable
+from argus_pipeline.stack.redis import Redis, ping
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("redis-server") or shutil.which("valkey-server")),
+    reason="no redis-server here: apt install redis-server",
+)
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    folder = tmp_path_factory.mktemp("redis")
+    server = Redis(folder, log=folder / "redis.log")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def app(redis: Redis):
+    from argus_pipeline.engine.broker import make_app
+
+    app = make_app(redis.url)
+    with app.connection_for_write() as connection:
+        for queue in Queue:
+            connection.default_channel.queue_purge(queue.value)
+    return app
+
+
+def received(app, count: int) -> list[str]:
+    """The queues of the next messages, as a worker with one slot takes them."""
+    found: list[str] = []
+
+    def take(_body: object, message) -> None:
+        found.append(message.delivery_info["routing_key"])
+        message.ack()
+
+    with app.connection_for_read() as connection:
+        queues = [app.amqp.queues[queue.value] for queue in WORK]
+        with connection.Consumer(queues, callbacks=[take], prefetch_count=1):
+            while len(found) < count:
+                connection.drain_events(timeout=10)
+    return found
+
+
+def test_an_urgent_run_overtakes_a_thousand_that_wait(app) -> None:
+    for _ in range(1000):
+        app.send_task("t", queue=Queue.RUNS.value)
+    app.send_task("t", queue=Queue.URGENT.value)
+    assert received(app, 2) == [Queue.URGENT, Queue.RUNS]
+
+
+def test_queues_are_served_in_the_order_in_which_they_are_written(app) -> None:
+    for queue in reversed(WORK):
+        for _ in range(3):
+            app.send_task("t", queue=queue.value)
+    assert received(app, 12) == [queue for queue in WORK for _ in range(3)]
+
+
+def test_a_task_is_in_its_own_queue_only(app) -> None:
+    app.send_task("t", queue=Queue.LEADS.value)
+    with app.connection_for_read() as connection:
+        client = connection.default_channel.client
+        assert {q: client.llen(q.value) for q in Queue if client.llen(q.value)} == {Queue.LEADS: 1}
+
+
+def test_nobody_gets_in_without_the_password(redis: Redis) -> None:
+    assert ping(redis.url)
+    address = redis.url.rpartition("@")[2]
+    with pytest.raises(Unavailable, match=r"authenticated|Authentication"):
+        ping(f"redis://{address}")
+
+
+def test_its_password_is_for_its_owner_only(redis: Redis) -> None:
+    secret = redis.url.split(":")[2].partition("@")[0]
+    held = [path for path in redis.folder.rglob("*") if path.is_file()]
+    holders = [path for path in held if secret.encode() in path.read_bytes()]
+    assert holders
+    assert all(path.stat().st_mode & 0o077 == 0 for path in holders)
+    record = redis.running()
+    assert record is not None
+    import psutil
+
+    assert secret not in " ".join(psutil.Process(record.pid).cmdline())
+
+
+def test_it_keeps_its_port_and_its_tasks_over_a_restart(redis: Redis, app) -> None:
+    app.send_task("t", queue=Queue.BULK.value)
+    before = redis.url
+    redis.stop()
+    redis.start()
+    assert redis.url == before
+    with app.connection_for_read() as connection:
+        assert connection.default_channel.client.llen(Queue.BULK.value) == 1
