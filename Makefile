@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-native fuzz up down doctor lint bench truth eval chaos audit pins clean install
+.PHONY: help demo test test-native fuzz up down doctor lint bench truth eval chaos scale audit pins clean install
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -53,6 +53,9 @@ audit: install ## Known weaknesses of the pinned dependencies (asks a service; d
 
 chaos: install ## Break a stack of its own in every way we know, and see that nothing is lost (an hour or more)
 	$(BIN)/python -m benchmarks.chaos
+
+scale: install ## The same beyond one machine: hosts that are lost and cut off (root on Linux; half an hour or more)
+	$(BIN)/python -m benchmarks.scale
 
 pins: ## Renew the pinned dependencies (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

@@ -1,0 +1,192 @@
+"""The command: `python -m benchmarks.scale`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from argus_pipeline.database.engine import create_engine
+from benchmarks.chaos.faults import UNDISTURBED
+from benchmarks.chaos.fleet import Fleet, bring
+from benchmarks.chaos.ground import Ground
+from benchmarks.chaos.judge import Expected, Verdict, judge, quiet, settled, wait_for_none
+from benchmarks.chaos.outputs import read_outputs
+from benchmarks.chaos.turn import Fault, Turn, play
+from benchmarks.measuring.saying import say_now
+from benchmarks.scale import __doc__ as about
+from benchmarks.scale import hosts
+from benchmarks.scale.control import Control
+from benchmarks.scale.strikes import STRIKES, Scene
+
+CASES = 12
+"""Kinds of batches: ten simulated, one of many recordings, one large."""
+_UPLOADERS = 4
+
+
+def main() -> int:
+    options = _options()
+    if os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("ip"):
+        print("it takes root on Linux, with util-linux and iproute2", file=sys.stderr)
+        return 2
+    hosts.enter()
+    hosts.make_network()
+    seed = options.seed if options.seed is not None else random.randrange(1 << 30)
+    say_now(
+        f"seed {seed}: {options.batches} batches on {options.hosts} hosts, "
+        f"{len(STRIKES)} strikes x {options.strikes}"
+    )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    folder = Path(tempfile.mkdtemp(prefix="argus-fleet-", dir="/tmp"))
+    try:
+        fleet = Fleet(folder, CASES - 2, seed)
+        reference = _reference(fleet)
+        said = _scale(fleet, reference, options, seed)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if options.json:
+        print(json.dumps(said, indent=1))
+    else:
+        print("\n".join(f"{name}: {value}" for name, value in said.items()))
+    return 1 if said["problems"] else 0
+
+
+def _reference(fleet: Fleet) -> Mapping[int, Mapping[str, str]]:
+    """What an undisturbed run on one machine makes, by case."""
+    home = Path(tempfile.mkdtemp(prefix="argus-alone-", dir="/tmp"))
+    home.chmod(0o755)
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("ARGUS_", "DAGSTER_"))}
+    ground = Ground(home, {**kept, "ARGUS_HOME": str(home)})
+    cases = range(CASES)
+    say_now(f"the undisturbed run of {CASES} batches on one machine")
+    try:
+        ground.mend()
+        engine = create_engine(ground.addresses["ARGUS_DATABASE_URL"])
+        turn = Turn(ground, fleet, engine, 0, random.Random(0), {})
+        verdict = play(Fault("nothing", "nothing", UNDISTURBED.strike, cases=lambda _: cases), turn)
+        if verdict.problems:
+            raise RuntimeError(f"the undisturbed run is not well: {verdict.problems}")
+        found = {i: read_outputs(ground.store, engine, fleet.named(0, i)) for i in cases}
+        engine.dispose()
+    finally:
+        ground.__dict__.pop("instance", None)
+        ground.argus("down")
+        shutil.rmtree(home, ignore_errors=True)
+    say_now(f"{sum(map(len, found.values()))} outputs in {verdict.seconds:.0f} s")
+    return found
+
+
+def _scale(
+    fleet: Fleet,
+    reference: Mapping[int, Mapping[str, str]],
+    options: argparse.Namespace,
+    seed: int,
+) -> dict[str, Any]:
+    control = Control(runs_at_once=options.hosts * (options.slots + 1) + 2)
+    there = [hosts.Host(n, [control.home]) for n in range(1, options.hosts + 1)]
+    scene = Scene(control, there, options.slots, random.Random(seed))
+    try:
+        control.start()
+        for host in there:
+            scene.boot(host)
+        say_now(f"the UI is {control.addresses['ARGUS_UI_URL']} (in this network only)")
+        verdict = _play(scene, fleet, reference, options)
+        for host in there:
+            host.shut_down(30)
+    finally:
+        for host in there:
+            if host.processes():
+                host.destroy()
+        control.end(keep=options.keep)
+    return {
+        "seed": seed,
+        "batches": options.batches,
+        "equal": verdict.equal,
+        "given up": verdict.given_up,
+        "runs": verdict.attempts,
+        "seconds": round(verdict.seconds),
+        "strikes": dict.fromkeys(STRIKES, options.strikes),
+        "a destroyed host's batches ran elsewhere after (s)": [round(s) for s in scene.elsewhere_s],
+        "told": scene.told,
+        "problems": verdict.problems,
+    }
+
+
+def _play(
+    scene: Scene,
+    fleet: Fleet,
+    reference: Mapping[int, Mapping[str, str]],
+    options: argparse.Namespace,
+) -> Verdict:
+    control = scene.control
+    engine = create_engine(control.addresses["ARGUS_DATABASE_URL"])
+    named = [(1 + n // CASES, n % CASES) for n in range(options.batches)]
+    expected = [Expected(fleet.named(turn, case), reference[case]) for turn, case in named]
+    began = time.monotonic()
+    problems: list[str] = []
+    striking = threading.Thread(target=_strike, args=(scene, options, problems))
+    with ThreadPoolExecutor(_UPLOADERS) as uploaders:
+        sent = [
+            uploaders.submit(lambda where: bring(control.store, fleet.prepare(*where)), where)
+            for where in named
+        ]
+        striking.start()
+        for future in sent:
+            if error := future.exception():
+                problems.append(f"an upload failed: {error}")
+    striking.join()
+    patience = max(options.minutes * 60 - (time.monotonic() - began), 300)
+    waiting = wait_for_none(lambda: settled(control, expected), patience)
+    seconds = time.monotonic() - began
+    for watcher in scene.watchers:
+        watcher.join()
+    left = wait_for_none(lambda: quiet(control), 150)
+    verdict = judge(control, engine, expected)
+    engine.dispose()
+    verdict.seconds = seconds
+    verdict.problems += [*problems, *left, *(f"{one} is not settled" for one in waiting)]
+    return verdict
+
+
+def _strike(scene: Scene, options: argparse.Namespace, problems: list[str]) -> None:
+    """All strikes in an order and at moments of chance, one after the other."""
+    order = [strike for strike in STRIKES.values() for _ in range(options.strikes)]
+    scene.dice.shuffle(order)
+    for strike in order:
+        time.sleep(scene.dice.uniform(5, 25))
+        try:
+            strike(scene)
+        except Exception as error:  # of whatever is broken: the others have their turn
+            problems.append(f"{strike.__name__}: {type(error).__name__}: {error}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scale",
+        description=about,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--batches", type=int, default=200, help="of the fleet (200)")
+    parser.add_argument("--hosts", type=int, default=3, help="with a worker each (3)")
+    parser.add_argument("--slots", type=int, default=1, help="of each worker (1)")
+    parser.add_argument("--strikes", type=int, default=3, help="of each kind (3)")
+    parser.add_argument("--minutes", type=float, default=60, help="wait no longer for all (60)")
+    parser.add_argument("--seed", type=int, help="of fleet and moments; default: by chance")
+    parser.add_argument("--keep", action="store_true", help="leave the folder, for its logs")
+    parser.add_argument("--json", action="store_true", help="print JSON on stdout")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

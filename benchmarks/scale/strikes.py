@@ -1,0 +1,171 @@
+"""What strikes while the fleet runs, each at random moments."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from dagster import DagsterRunStatus, RunsFilter
+
+from argus_pipeline.run_records import PARTITION_TAG, WORKER_TAG
+from argus_pipeline.stack import dagster_processes as dagster
+from argus_pipeline.stack import processes
+from benchmarks.chaos.ground import ROOT, Ground
+from benchmarks.measuring.saying import say_now
+from benchmarks.scale.control import Control
+from benchmarks.scale.hosts import Host
+
+if TYPE_CHECKING:
+    from dagster import DagsterRun
+
+CUT_S: Final = 60.0
+_BUSY_S: Final = 60.0
+_ELSEWHERE_S: Final = 300.0
+
+
+@dataclass
+class Scene:
+    """What the strikes have at hand; `told` says what they did, `elsewhere_s` how long it took
+    until the batches of a destroyed host ran on another one."""
+
+    control: Control
+    hosts: Sequence[Host]
+    slots: int
+    dice: random.Random
+    told: list[str] = field(default_factory=list)
+    elsewhere_s: list[float] = field(default_factory=list)
+    watchers: list[threading.Thread] = field(default_factory=list)
+
+    def boot(self, host: Host) -> None:
+        """Start a host with its worker."""
+        command = [
+            *Ground.command("worker", "--name", "w"),
+            *("--slots", str(self.slots), "--leads", "1"),
+        ]
+        log = self.control.home / "logs" / f"{host.name}.log"
+        environment = {**self.control.worker_environment(), "PYTHONPATH": str(ROOT)}
+        host.boot(command, environment, log)
+
+    def say(self, text: str) -> None:
+        """Note what was done."""
+        self.told.append(text)
+        say_now(text)
+
+    def runs_on(self, host: Host) -> list[DagsterRun]:
+        """The runs that go on there."""
+        going_on = self.control.instance.get_runs(
+            RunsFilter(statuses=[DagsterRunStatus.STARTED]), limit=200
+        )
+        return [run for run in going_on if run.tags.get(WORKER_TAG, "").endswith(f"@{host.name}")]
+
+    def some_host(self) -> Host:
+        """A host by chance, if possible one that has a run in hand."""
+        until = time.monotonic() + _BUSY_S
+        while time.monotonic() < until:
+            busy = [host for host in self.hosts if self.runs_on(host)]
+            if busy:
+                return self.dice.choice(busy)
+            time.sleep(0.5)
+        return self.dice.choice(self.hosts)
+
+
+def kill_process(scene: Scene) -> None:
+    """Kill one of a worker's processes: of the pool, of Celery, or what looks after them."""
+    host = scene.some_host()
+    pids = [pid for pid in host.processes() if "python" in _program(pid)]
+    if not pids:
+        return
+    pid = scene.dice.choice(pids)
+    os.kill(pid, signal.SIGKILL)
+    scene.say(f"killed process {pid} of {host.name}")
+    time.sleep(5)
+    if not [one for one in host.processes() if "python" in _program(one)]:
+        # As systemd does when `argus worker` itself has died.
+        host.destroy()
+        scene.boot(host)
+
+
+def destroy_host(scene: Scene) -> None:
+    """Destroy a host; another takes its place after a while."""
+    host = scene.some_host()
+    lost = scene.runs_on(host)
+    host.destroy()
+    scene.say(f"destroyed {host.name} with {len(lost)} runs in hand")
+    watcher = threading.Thread(target=_time_elsewhere, args=(scene, lost, time.monotonic()))
+    watcher.start()
+    scene.watchers.append(watcher)
+    time.sleep(scene.dice.uniform(20, 60))
+    scene.boot(host)
+
+
+def cut_network(scene: Scene) -> None:
+    """Cut a host off for a minute."""
+    host = scene.some_host()
+    runs = len(scene.runs_on(host))
+    host.cut()
+    time.sleep(CUT_S)
+    host.heal()
+    scene.say(f"cut {host.name} off for {CUT_S:.0f} s with {runs} runs in hand")
+
+
+def restart_redis(scene: Scene) -> None:
+    """Kill Redis, and start it again after some seconds."""
+    scene.control.stop_redis()
+    away = scene.dice.uniform(1, 15)
+    time.sleep(away)
+    scene.control.start_redis()
+    scene.say(f"Redis was away for {away:.0f} s")
+
+
+def restart_daemon(scene: Scene) -> None:
+    """Kill Dagster's daemon, and start it again."""
+    record = scene.control.stack.dagster().record(dagster.DAEMON)
+    if record is not None:
+        processes.send(record.pid, signal.SIGKILL)
+    time.sleep(scene.dice.uniform(1, 10))
+    scene.control.mend()
+    scene.say("restarted the daemon")
+
+
+STRIKES: Final[dict[str, Callable[[Scene], None]]] = {
+    "a worker's process killed": kill_process,
+    "a worker's host destroyed": destroy_host,
+    "a host's network cut for a minute": cut_network,
+    "Redis restarted": restart_redis,
+    "the daemon restarted": restart_daemon,
+}
+
+
+def _time_elsewhere(scene: Scene, lost: Sequence[DagsterRun], began: float) -> None:
+    """How long until each of these batches runs, or ran, on another host."""
+    waiting = {
+        run.tags.get(PARTITION_TAG): run.run_id for run in lost if run.tags.get(PARTITION_TAG)
+    }
+    while waiting and time.monotonic() - began < _ELSEWHERE_S:
+        for batch, run_id in list(waiting.items()):
+            newest = scene.control.instance.get_runs(
+                RunsFilter(tags={PARTITION_TAG: batch}), limit=1
+            )[0]
+            again = newest.run_id != run_id and newest.status in {
+                DagsterRunStatus.STARTED,
+                DagsterRunStatus.SUCCESS,
+            }
+            if again or newest.status is DagsterRunStatus.SUCCESS:
+                scene.elsewhere_s.append(time.monotonic() - began)
+                del waiting[batch]
+        time.sleep(0.5)
+    scene.elsewhere_s += [_ELSEWHERE_S] * len(waiting)
+
+
+def _program(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
+    except OSError:
+        return ""
