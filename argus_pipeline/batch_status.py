@@ -132,7 +132,8 @@ def _shards(store: ObjectStore, batch: str, run: DagsterRun) -> str:
     """How many parts the parsing of a batch has: begun steps do not tell how many will follow."""
     try:
         key = locate_manifest(store, batch, run.tags.get(MANIFEST_KEY_TAG))
-        return str(len(plan_shards(parse_manifest(store.get(key), key=key).recordings)))
+        manifest = parse_manifest(store.get(key), key=key)
+        return str(len(plan_shards(batch, manifest.recordings)))
     except ArgusError:
         # The manifest was replaced meanwhile; the run itself will say so.
         return "?"

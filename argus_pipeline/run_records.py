@@ -30,7 +30,7 @@ PARTITION_TAG: Final = "dagster/partition"
 PARTITIONS_NAME: Final = "batch"
 MANIFEST_KEY_TAG: Final = "argus/manifest_key"
 MANIFEST_ETAG_TAG: Final = "argus/manifest_etag"
-_CODE_VERSION_TAG: Final = "dagster/code_version"
+CODE_VERSION_TAG: Final = "dagster/code_version"
 RETRY_NUMBER_TAG: Final = "dagster/retry_number"
 WILL_RETRY_TAG: Final = "dagster/will_retry"
 PERMANENT: Final = "permanent"
@@ -40,6 +40,8 @@ STUCK_TAG: Final = "argus/stuck"
 SIZE_TAG: Final = "argus/bytes"
 WORKER_TAG: Final = "argus/worker"
 """Tag of a run that a Celery worker began: the worker's name."""
+LEFT_OUT_TAG: Final = "argus/left_out"
+"""Tag of a run of many batches: those that it could not make, with spaces between."""
 JOB: Final = "batch"
 # Dagster starts a lost run again within seconds; what it said that it would and did not is over.
 _RESTARTED_WITHIN: Final = timedelta(minutes=3)
@@ -210,7 +212,7 @@ def made_by(instance: DagsterInstance, asset: str, places: Sequence[int]) -> dic
     versions: dict[str, str] = {}
     for record in found.records:
         made = record.asset_materialization
-        version = (made.tags or {}).get(_CODE_VERSION_TAG) if made else None
+        version = (made.tags or {}).get(CODE_VERSION_TAG) if made else None
         if record.partition_key and version:
             versions[record.partition_key] = version
     return versions

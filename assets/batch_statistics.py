@@ -25,6 +25,8 @@ from argus_pipeline.statistics.code_patterns import code_patterns
 from argus_pipeline.statistics.event_rows import event_rows
 from argus_pipeline.statistics.sources import recording_tables
 from argus_pipeline.statistics.storage import write_statistics
+from argus_pipeline.storage.object_store import ObjectStore
+from assets.bulk import IN_BULK, of_each_batch
 from assets.common import OWNERS, RETRIES, batches, column_schema, inline_table, read_manifest
 from assets.parsed_csv import parsed_csv
 from resources.database import DatabaseResource
@@ -42,6 +44,7 @@ MAX_UNPLACED: Final = 0.5
     owners=OWNERS,
     code_version="3",
     retry_policy=RETRIES,
+    backfill_policy=IN_BULK,
     check_specs=[
         AssetCheckSpec(
             "statistics_add_up",
@@ -66,7 +69,15 @@ def batch_statistics(
     `docs/statistics.md` describes every frame.
     """
     store = object_store.store()
-    manifest, _, _ = read_manifest(context, store)
+    yield from of_each_batch(
+        context, store, lambda batch: _of_batch(context, store, database, batch)
+    )
+
+
+def _of_batch(
+    context: AssetExecutionContext, store: ObjectStore, database: DatabaseResource, batch: str
+) -> Iterator[AssetCheckResult | MaterializeResult]:
+    manifest, _, _ = read_manifest(context, store, batch)
     results = read_results(store, manifest)
     tables = recording_tables(results, lambda table: store.uri(table.parquet_key))
     statistics = compute_statistics(

@@ -83,7 +83,7 @@ def refuse_ended_run(context: AssetExecutionContext | OpExecutionContext) -> Non
 
     What it has written is the same, byte for byte; what it would still say is said already.
     """
-    run = context.instance.get_run_by_id(context.run_id)
+    run = context.instance.get_run_by_id(context.run.run_id)
     if run is not None and run.is_finished:
         raise Failure(
             f"This run has ended as {run.status.value} while its worker was out of reach, and its "
@@ -93,14 +93,13 @@ def refuse_ended_run(context: AssetExecutionContext | OpExecutionContext) -> Non
 
 
 def read_manifest(
-    context: AssetExecutionContext | OpExecutionContext, store: ObjectStore
+    context: AssetExecutionContext | OpExecutionContext, store: ObjectStore, batch: str
 ) -> tuple[Manifest, str, str]:
-    """The manifest of the context's batch, its key and the ETag of just these bytes."""
+    """The manifest of one batch of the run, its key and the ETag of just these bytes."""
     refuse_ended_run(context)
-    batch = context.partition_key
-    key = locate_manifest(store, batch, context.run_tags.get(MANIFEST_KEY_TAG))
+    key = locate_manifest(store, batch, context.run.tags.get(MANIFEST_KEY_TAG))
     data, etag = store.get_with_etag(key)
-    pinned = context.run_tags.get(MANIFEST_ETAG_TAG)
+    pinned = context.run.tags.get(MANIFEST_ETAG_TAG)
     if pinned and pinned != etag:
         raise Failure(
             f"The manifest was replaced after this run was requested ({pinned} is now {etag}). "

@@ -26,6 +26,7 @@ from argus_pipeline.report.markdown import escape
 from argus_pipeline.statistics.storage import read_statistics
 from argus_pipeline.storage.object_store import ObjectStore
 from assets.batch_statistics import batch_statistics
+from assets.bulk import IN_BULK, of_each_batch
 from assets.common import OWNERS, RETRIES, batches, read_manifest
 from assets.knowledge_base import knowledge_base
 from resources.database import DatabaseResource
@@ -45,6 +46,7 @@ DIAGNOSIS_POOL = "diagnosis"
     owners=OWNERS,
     code_version="4",
     retry_policy=RETRIES,
+    backfill_policy=IN_BULK,
     pool=DIAGNOSIS_POOL,
     check_specs=[
         AssetCheckSpec(
@@ -71,7 +73,22 @@ def diagnosis(
     One row a batch, in `argus.diagnoses`.
     """
     store = object_store.store()
-    manifest, _, _ = read_manifest(context, store)
+    yield from of_each_batch(
+        context,
+        store,
+        lambda batch: _of_batch(context, store, database, embedder, language_model, batch),
+    )
+
+
+def _of_batch(
+    context: AssetExecutionContext,
+    store: ObjectStore,
+    database: DatabaseResource,
+    embedder: EmbedderResource,
+    language_model: LanguageModelResource,
+    batch: str,
+) -> Iterator[AssetCheckResult | MaterializeResult]:
+    manifest, _, _ = read_manifest(context, store, batch)
     case = make_case(
         manifest,
         read_results(store, manifest),

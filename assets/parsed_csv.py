@@ -7,10 +7,12 @@ from dagster import (
     AssetCheckResult,
     AssetCheckSpec,
     AssetIn,
+    AssetSpec,
     DynamicOut,
     DynamicOutput,
     Failure,
     In,
+    MaterializeResult,
     MetadataValue,
     Nothing,
     OpExecutionContext,
@@ -23,19 +25,23 @@ from dagster import (
     op,
 )
 
-from argus_pipeline.batches.fan_out import Shard, account, plan_shards
+from argus_pipeline.batches.fan_out import Bundle, Shard, account, bundle, plan_shards
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import upsert_recordings
 from argus_pipeline.recordings.finished import remove_dropped
 from argus_pipeline.recordings.parsing import PARSER_VERSION, load_specifications, parse_to_bucket
 from argus_pipeline.recordings.result import Fault, RecordingResult, Status
 from argus_pipeline.storage.keys import MANIFEST_NAME
+from argus_pipeline.storage.object_store import ObjectStore
+from assets.bulk import EACH, IN_BULK, batches_of, one_batch, record
 from assets.common import OWNERS, RETRIES, bad_data_is_final, batches, read_manifest
 from resources.database import DatabaseResource
 from resources.object_store import ObjectStoreResource
 
 PARSER_POOL = "parser"
 _THREADS_IN_A_SHARD = 4
+_PARSED = AssetSpec("parsed_csv", code_version=PARSER_VERSION)
+_ACCOUNTED = "all_recordings_accounted_for"
 # Said in full, as a table without rows has no columns to guess from.
 _DAMAGE = TableSchema(
     columns=[
@@ -47,29 +53,41 @@ _DAMAGE = TableSchema(
 )
 
 
-@op(ins={"raw_batch": In(Nothing)}, out=DynamicOut(Shard), retry_policy=RETRIES)
+@op(ins={"raw_batch": In(Nothing)}, out=DynamicOut(Bundle), retry_policy=RETRIES)
 def plan(
     context: OpExecutionContext, object_store: ObjectStoreResource
-) -> Iterator[DynamicOutput[Shard]]:
-    """One shard a recording for a few; balanced shards for many."""
-    with bad_data_is_final():
-        manifest, _, _ = read_manifest(context, object_store.store())
-    for shard in plan_shards(manifest.recordings):
-        yield DynamicOutput(shard, mapping_key=shard.key)
+) -> Iterator[DynamicOutput[Bundle]]:
+    """One shard a recording for a few; balanced shards for many; few steps for many batches."""
+    store = object_store.store()
+    shards: list[Shard] = []
+    for batch in batches_of(context):
+        with one_batch(context, store, batch), bad_data_is_final():
+            manifest, _, _ = read_manifest(context, store, batch)
+            shards += plan_shards(batch, manifest.recordings)
+    for one in bundle(shards):
+        yield DynamicOutput(one, mapping_key=one.key)
 
 
 @op(retry_policy=RETRIES, pool=PARSER_POOL)
 def parse(
-    context: OpExecutionContext, object_store: ObjectStoreResource, shard: Shard
-) -> list[RecordingResult]:
+    context: OpExecutionContext, object_store: ObjectStoreResource, bundle: Bundle
+) -> list[tuple[str, RecordingResult]]:
     """Parse the recordings of a shard. A bad one comes back as a result and never raises."""
     store = object_store.store()
-    with bad_data_is_final():
-        manifest, key, _ = read_manifest(context, store)
-        prefix = key.removesuffix(MANIFEST_NAME)
-        specifications = load_specifications(store, manifest, prefix)
-    wanted = {name: file for file in manifest.recordings if (name := file.name) in shard.recordings}
+    results: list[tuple[str, RecordingResult]] = []
+    for shard in bundle.shards:
+        with one_batch(context, store, shard.batch), bad_data_is_final():
+            results += [(shard.batch, one) for one in _parse_shard(context, store, shard)]
+    return results
 
+
+def _parse_shard(
+    context: OpExecutionContext, store: ObjectStore, shard: Shard
+) -> list[RecordingResult]:
+    manifest, key, _ = read_manifest(context, store, shard.batch)
+    prefix = key.removesuffix(MANIFEST_NAME)
+    specifications = load_specifications(store, manifest, prefix)
+    wanted = {name: file for file in manifest.recordings if (name := file.name) in shard.recordings}
     at_once = min(_THREADS_IN_A_SHARD, len(shard.recordings))
 
     def one(name: str) -> RecordingResult:
@@ -90,7 +108,7 @@ def parse(
 
     # The parser releases the GIL, so threads share the work of one process; one large recording is
     # read by several.
-    with bad_data_is_final(), ThreadPoolExecutor(at_once) as threads:
+    with ThreadPoolExecutor(at_once) as threads:
         return list(threads.map(one, shard.recordings))
 
 
@@ -99,23 +117,50 @@ def collect(
     context: OpExecutionContext,
     object_store: ObjectStoreResource,
     database: DatabaseResource,
-    shards: list[list[RecordingResult]],
+    bundles: list[list[tuple[str, RecordingResult]]],
 ) -> Iterator[AssetCheckResult | Output[None]]:
     """Count what came back against the manifest, and refuse to go on with less.
 
     Retrying from a failure can start this step without all mapped ones (dagster issues 20925,
     30248, 30972); without the count the partition would turn green with recordings missing.
     """
-    manifest, _, _ = read_manifest(context, object_store.store())
-    results = sorted((r for shard in shards for r in shard), key=lambda r: r.recording)
+    store = object_store.store()
+    found: dict[str, list[RecordingResult]] = {}
+    for batch, result in (pair for one in bundles for pair in one):
+        found.setdefault(batch, []).append(result)
+    for batch in batches_of(context):
+        with one_batch(context, store, batch):
+            for event in _collect(context, store, database, batch, found.get(batch, [])):
+                if not context.has_partition_key:
+                    record(context, _PARSED, batch, event)
+                elif isinstance(event, MaterializeResult):
+                    context.add_output_metadata(event.metadata or {}, output_name="parsed")
+                else:
+                    yield event
+    if not context.has_partition_key:
+        yield AssetCheckResult(
+            passed=True, asset_key=_PARSED.key, check_name=_ACCOUNTED, description=EACH
+        )
+    yield Output(None, "parsed")
+
+
+def _collect(
+    context: OpExecutionContext,
+    store: ObjectStore,
+    database: DatabaseResource,
+    batch: str,
+    results: list[RecordingResult],
+) -> Iterator[AssetCheckResult | MaterializeResult]:
+    manifest, _, _ = read_manifest(context, store, batch)
+    results = sorted(results, key=lambda r: r.recording)
     accounting = account([f.name for f in manifest.recordings], [r.recording for r in results])
     bytes_in = sum(r.size for r in results)
     bytes_out = sum(r.decoded_bytes + r.quarantined_bytes for r in results)
     passed = accounting.complete and bytes_in == bytes_out
     yield AssetCheckResult(
         passed=passed,
-        asset_key="parsed_csv",
-        check_name="all_recordings_accounted_for",
+        asset_key=_PARSED.key,
+        check_name=_ACCOUNTED,
         description=f"{accounting}; {bytes_out:,} of {bytes_in:,} bytes decoded or quarantined",
         metadata={"recordings": len(results), "bytes": bytes_in},
     )
@@ -125,11 +170,11 @@ def collect(
             "accounted for. Run the batch again with all its steps: finished recordings are kept.",
             allow_retries=False,
         )
-    remove_dropped(object_store.store(), manifest)
+    remove_dropped(store, manifest)
     with session(database.engine()) as opened:
         upsert_recordings(opened, manifest.batch, results)
-    context.add_output_metadata(
-        {
+    yield MaterializeResult(
+        metadata={
             "dagster/row_count": sum(r.rows for r in results),
             "recordings": len(results),
             "tables": sum(len(r.tables) for r in results),
@@ -142,10 +187,8 @@ def collect(
             ),
             "recordings table": MetadataValue.table([_record(r) for r in results[:50]]),
             "columns": MetadataValue.md(_columns(results)),
-        },
-        output_name="parsed",
+        }
     )
-    yield Output(None, "parsed")
 
 
 @graph_asset(
@@ -155,10 +198,11 @@ def collect(
     kinds={"cplusplus", "csv", "parquet"},
     owners=OWNERS,
     code_version=PARSER_VERSION,
+    backfill_policy=IN_BULK,
     check_specs=[
         AssetCheckSpec(
-            "all_recordings_accounted_for",
-            asset="parsed_csv",
+            _ACCOUNTED,
+            asset=_PARSED.key,
             partitions_def=batches,
             blocking=True,
             description="Every recording of the manifest has a result, and every byte is counted.",

@@ -18,6 +18,8 @@ from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import upsert_batch
 from argus_pipeline.errors import BadInput
 from argus_pipeline.run_records import PERMANENT
+from argus_pipeline.storage.object_store import ObjectStore
+from assets.bulk import IN_BULK, of_each_batch
 from assets.common import FEED_IS_ALIVE, OWNERS, RETRIES, batches, read_manifest
 from resources.database import DatabaseResource
 from resources.object_store import ObjectStoreResource
@@ -29,6 +31,7 @@ from resources.object_store import ObjectStoreResource
     kinds={"s3"},
     owners=OWNERS,
     retry_policy=RETRIES,
+    backfill_policy=IN_BULK,
     freshness_policy=FEED_IS_ALIVE,
     check_specs=[
         AssetCheckSpec(
@@ -48,8 +51,16 @@ def raw_batch(
     A batch that does not hold what its manifest says is refused before anything is made of it.
     """
     store = object_store.store()
+    yield from of_each_batch(
+        context, store, lambda batch: _of_batch(context, store, database, batch)
+    )
+
+
+def _of_batch(
+    context: AssetExecutionContext, store: ObjectStore, database: DatabaseResource, batch: str
+) -> Iterator[AssetCheckResult | MaterializeResult]:
     try:
-        manifest, key, etag = read_manifest(context, store)
+        manifest, key, etag = read_manifest(context, store, batch)
         problems = [str(problem) for problem in verify(store, manifest, key)]
     except BadInput as error:
         problems = [str(error)]

@@ -1,6 +1,8 @@
 """What people read of a batch: the diagnosis with its evidence and charts, in three forms."""
 
-from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, asset
+from collections.abc import Iterator
+
+from dagster import AssetCheckResult, AssetExecutionContext, MaterializeResult, MetadataValue, asset
 
 from argus_pipeline import settings
 from argus_pipeline.charts import charts_that_matter, read_drawings
@@ -9,6 +11,8 @@ from argus_pipeline.report.language import language_from
 from argus_pipeline.report.markdown import render_markdown
 from argus_pipeline.report.writing import write_report
 from argus_pipeline.statistics.storage import read_statistics
+from argus_pipeline.storage.object_store import ObjectStore
+from assets.bulk import IN_BULK, of_each_batch
 from assets.charts import charts
 from assets.common import OWNERS, RETRIES, batches, refuse_ended_run
 from assets.diagnosis import diagnosis
@@ -24,19 +28,27 @@ from resources.object_store import ObjectStoreResource
     owners=OWNERS,
     code_version="4",
     retry_policy=RETRIES,
+    backfill_policy=IN_BULK,
 )
 def report(
     context: AssetExecutionContext, object_store: ObjectStoreResource, database: DatabaseResource
-) -> MaterializeResult:
+) -> Iterator[AssetCheckResult | MaterializeResult]:
     """The report of a batch as Markdown, one self-contained HTML page, and JSON."""
-    refuse_ended_run(context)
     store = object_store.store()
-    batch = context.partition_key
+    yield from of_each_batch(
+        context, store, lambda batch: _of_batch(context, store, database, batch), last=True
+    )
+
+
+def _of_batch(
+    context: AssetExecutionContext, store: ObjectStore, database: DatabaseResource, batch: str
+) -> Iterator[MaterializeResult]:
+    refuse_ended_run(context)
     found = load_diagnosis(database.engine(), batch)
     shown = charts_that_matter(read_statistics(store, batch))
     language = language_from(settings.load())
     written = write_report(store, found, read_drawings(store, batch, shown), language)
-    return MaterializeResult(
+    yield MaterializeResult(
         metadata={
             "report": MetadataValue.md(render_markdown(found, language=language)),
             "label": found.label.value,

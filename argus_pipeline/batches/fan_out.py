@@ -19,6 +19,7 @@ from argus_pipeline.batches.manifest import BatchFile, Manifest
 from argus_pipeline.engine.options import Engine, Sizes, engine_from, read_sizes
 from argus_pipeline.engine.queues import LARGE_TAG
 
+SHARDS_TOGETHER: Final = 100
 MAX_RUNTIME_TAG: Final = "dagster/max_runtime"
 # What a forked step would otherwise import again, seconds of it.
 PRELOADED_MODULES: Final = ("argus_pipeline.definitions", "polars", "pyarrow.parquet", "boto3")
@@ -26,18 +27,32 @@ PRELOADED_MODULES: Final = ("argus_pipeline.definitions", "polars", "pyarrow.par
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """The recordings of one mapped step. `key` is what the step is called in the UI."""
+    """Recordings of a batch that are parsed together, in threads."""
 
+    batch: str
     key: str
     recordings: tuple[str, ...]
 
 
-def plan_shards(recordings: Sequence[BatchFile], sizes: Sizes | None = None) -> Sequence[Shard]:
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What one mapped step parses: a shard, or those of many batches.
+
+    `key` is what the step is called in the UI.
+    """
+
+    key: str
+    shards: tuple[Shard, ...]
+
+
+def plan_shards(
+    batch: str, recordings: Sequence[BatchFile], sizes: Sizes | None = None
+) -> Sequence[Shard]:
     """One shard a recording up to 16; beyond, 8 shards balanced by bytes, largest file first."""
     sizes = sizes or read_sizes()
     if len(recordings) <= sizes.large_files:
         return [
-            Shard(f"{_identifier(file.name)}_{index}", (file.name,))
+            Shard(batch, f"{_identifier(file.name)}_{index}", (file.name,))
             for index, file in enumerate(recordings)
         ]
     loads: list[tuple[int, int]] = [(0, shard) for shard in range(sizes.shards)]
@@ -47,7 +62,17 @@ def plan_shards(recordings: Sequence[BatchFile], sizes: Sizes | None = None) -> 
         members[shard].append(file.name)
         # A file of no bytes still costs a few requests.
         heapq.heappush(loads, (load + max(file.size, 1), shard))
-    return [Shard(f"shard_{i}", tuple(names)) for i, names in enumerate(members)]
+    return [Shard(batch, f"shard_{i}", tuple(names)) for i, names in enumerate(members)]
+
+
+def bundle(shards: Sequence[Shard]) -> Sequence[Bundle]:
+    """The mapped steps for these shards: one each, or few for those of many batches."""
+    if len({shard.batch for shard in shards}) <= 1:
+        return [Bundle(shard.key, (shard,)) for shard in shards]
+    return [
+        Bundle(f"part_{at // SHARDS_TOGETHER}", tuple(shards[at : at + SHARDS_TOGETHER]))
+        for at in range(0, len(shards), SHARDS_TOGETHER)
+    ]
 
 
 def is_large(manifest: Manifest, sizes: Sizes | None = None) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -148,17 +148,29 @@ class ObjectStore:
         """All bytes of a small object and the ETag that belongs to just these bytes.
 
         With a limit, one byte more than it at the most is read, so that the reader notices.
+
+        Raises:
+            ObjectMissing: there is none.
+            Unavailable: the answer broke off.
         """
         with translated_errors(self.uri(key)):
             try:
                 found = self._client.get_object(Bucket=self.bucket, Key=self._prefix + key)
-                with found["Body"] as body:
-                    data = body.read(None if limit is None else limit + 1)
-                return cast(bytes, data), _etag(found)
+                # Its own `with` hands over what lies below it, without its checks and errors.
+                with closing(found["Body"]) as body:
+                    data = cast(bytes, body.read(None if limit is None else limit + 1))
             except ClientError as error:
                 if _is_missing(error):
                     raise ObjectMissing("there is no object", where=self.uri(key)) from error
                 raise
+        # botocore compares with the length only where all of it is asked for: a manifest that a
+        # cut connection shortened was taken for a bad one.
+        wanted = found["ContentLength"] if limit is None else min(found["ContentLength"], limit + 1)
+        if len(data) != wanted:
+            raise Unavailable(
+                f"the answer broke off after {len(data)} of {wanted} bytes", where=self.uri(key)
+            )
+        return data, _etag(found)
 
     def get_file(self, key: str, path: Path) -> None:
         """Copy an object of any size to a file."""

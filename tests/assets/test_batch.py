@@ -199,7 +199,7 @@ def test_a_collect_step_without_all_shards_fails_and_materializes_nothing(
     pipeline, samples, monkeypatch
 ) -> None:
     """What Dagster does when it retries from a failure: collect runs with what is there."""
-    monkeypatch.setattr(parsed_csv, "plan_shards", lambda recordings: plan_shards(recordings)[:1])
+    monkeypatch.setattr(parsed_csv, "plan_shards", lambda *given: plan_shards(*given)[:1])
     pipeline.put("b1", samples)
     result = pipeline.run("b1")
     assert not result.success

@@ -33,23 +33,23 @@ def manifest(sizes: list[int]) -> Manifest:
 
 
 def test_a_few_recordings_get_a_step_each() -> None:
-    shards = plan_shards(files([5] * USUAL.large_files))
+    shards = plan_shards("b", files([5] * USUAL.large_files))
     assert [len(shard.recordings) for shard in shards] == [1] * USUAL.large_files
 
 
 def test_many_recordings_share_a_few_steps() -> None:
-    assert len(plan_shards(files([5] * (USUAL.large_files + 1)))) == USUAL.shards
+    assert len(plan_shards("b", files([5] * (USUAL.large_files + 1)))) == USUAL.shards
 
 
 @given(sizes)
 def test_every_recording_is_in_just_one_shard(sizes: list[int]) -> None:
-    names = [name for shard in plan_shards(files(sizes)) for name in shard.recordings]
+    names = [name for shard in plan_shards("b", files(sizes)) for name in shard.recordings]
     assert sorted(names) == sorted(file.name for file in files(sizes))
 
 
 @given(sizes)
 def test_no_shard_is_empty_and_step_names_are_unique_identifiers(sizes: list[int]) -> None:
-    shards = plan_shards(files(sizes))
+    shards = plan_shards("b", files(sizes))
     assert all(shard.recordings for shard in shards)
     assert len({shard.key for shard in shards}) == len(shards)
     assert all(shard.key.isidentifier() for shard in shards)
@@ -58,7 +58,7 @@ def test_no_shard_is_empty_and_step_names_are_unique_identifiers(sizes: list[int
 @given(st.lists(st.integers(0, 10**9), min_size=17, max_size=200))
 def test_shards_differ_by_no_more_than_the_largest_file(sizes: list[int]) -> None:
     by_name = {file.name: max(file.size, 1) for file in files(sizes)}
-    loads = [sum(by_name[name] for name in s.recordings) for s in plan_shards(files(sizes))]
+    loads = [sum(by_name[name] for name in s.recordings) for s in plan_shards("b", files(sizes))]
     assert max(loads) - min(loads) <= max(by_name.values())
 
 
