@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from argus_pipeline.batches.arrivals import (
     days_to_look_at,
@@ -26,9 +26,12 @@ from argus_pipeline.errors import ArgusError, BadInput
 from argus_pipeline.run_records import (
     MANIFEST_ETAG_TAG,
     MANIFEST_KEY_TAG,
+    PARTITION_TAG,
     batches_with_runs,
     goes_on,
+    going_on,
     known_batches,
+    newest_report,
     newest_run,
     read_attempts,
     read_failure,
@@ -40,6 +43,9 @@ from argus_pipeline.storage import keys
 if TYPE_CHECKING:
     from argus_pipeline.run_records import DagsterInstance, DagsterRun, RunRecord
     from argus_pipeline.storage.object_store import ObjectStore
+
+
+_WITH_OTHERS: Final = "in a run of many batches"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +97,19 @@ def _status(instance: DagsterInstance, store: ObjectStore, batch: str) -> BatchS
         if not upload.complete:
             return BatchStatus(batch, Stage.UPLOADING, "no manifest yet")
         if store.head(keys.report(batch, "json")) is not None:
-            return BatchStatus(batch, Stage.DONE, "its runs were deleted")
+            made = newest_report(instance, batch)
+            if made is None or not instance.has_run(made[0]):
+                return BatchStatus(batch, Stage.DONE, "its runs were deleted")
+            return BatchStatus(batch, Stage.DONE, _WITH_OTHERS, made[0])
+        if batch in going_on(instance):
+            return BatchStatus(batch, Stage.QUEUED, _WITH_OTHERS)
         return BatchStatus(batch, Stage.QUEUED, "waiting for the sensor")
     run = record.dagster_run
     stage, detail = stage_now(instance, run)
     if stage is Stage.PARSING:
         detail = f"{detail.partition('/')[0] or 0}/{_shards(store, batch, run)}"
+    elif stage is Stage.FAILED and (later := _made_later(instance, record)) is not None:
+        return BatchStatus(batch, Stage.DONE, _WITH_OTHERS, later)
     elif stage is Stage.FAILED:
         stage, detail = _after_failure(instance, store, batch, record, detail)
     elif stage is Stage.DONE and store.head(keys.report(batch, "json")) is None:
@@ -104,6 +117,12 @@ def _status(instance: DagsterInstance, store: ObjectStore, batch: str) -> BatchS
     ended = record.end_time or time.time()
     seconds = max(ended - record.start_time, 0.0) if record.start_time else None
     return BatchStatus(batch, stage, detail, run.run_id, seconds)
+
+
+def _made_later(instance: DagsterInstance, failed: RunRecord) -> str | None:
+    """The run of many batches that made a report after a batch's own run had failed."""
+    made = newest_report(instance, failed.dagster_run.tags[PARTITION_TAG])
+    return made[0] if made and failed.end_time and made[1] > failed.end_time else None
 
 
 def _after_failure(

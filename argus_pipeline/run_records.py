@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 PARTITION_TAG: Final = "dagster/partition"
 PARTITIONS_NAME: Final = "batch"
+_RANGE_START_TAG: Final = "dagster/asset_partition_range_start"
+_RANGE_END_TAG: Final = "dagster/asset_partition_range_end"
 MANIFEST_KEY_TAG: Final = "argus/manifest_key"
 MANIFEST_ETAG_TAG: Final = "argus/manifest_etag"
 CODE_VERSION_TAG: Final = "dagster/code_version"
@@ -173,7 +175,37 @@ def going_on(instance: DagsterInstance) -> set[str]:
     from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
     runs = instance.get_runs(RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
-    return {batch for run in runs if (batch := run.tags.get(PARTITION_TAG))}
+    alone = {batch for run in runs if (batch := run.tags.get(PARTITION_TAG))}
+    return alone | batches_of_ranges(instance, runs)
+
+
+def batches_of_ranges(instance: DagsterInstance, runs: Sequence[DagsterRun]) -> set[str]:
+    """The batches of runs that have a range of them, in the order in which Dagster lists them."""
+    ranges = [
+        (run.tags[_RANGE_START_TAG], run.tags.get(_RANGE_END_TAG))
+        for run in runs
+        if _RANGE_START_TAG in run.tags
+    ]
+    if not ranges:
+        return set()
+    in_order = list(instance.get_dynamic_partitions(PARTITIONS_NAME))
+    place = {batch: number for number, batch in enumerate(in_order)}
+    return {
+        batch
+        for first, last in ranges
+        if first in place and last in place
+        for batch in in_order[place[first] : place[last] + 1]
+    }
+
+
+def newest_report(instance: DagsterInstance, batch: str) -> tuple[str, float] | None:
+    """The run that made a batch's newest report, and when (seconds since 1970)."""
+    from dagster import AssetKey, AssetRecordsFilter
+
+    found = instance.fetch_materializations(
+        AssetRecordsFilter(AssetKey("report"), asset_partitions=[batch]), limit=1
+    ).records
+    return (found[0].run_id, found[0].timestamp) if found else None
 
 
 def failed_since(instance: DagsterInstance, moment: datetime, most: int) -> set[str]:

@@ -22,6 +22,7 @@ from dagster import (
     SensorResult,
     sensor,
 )
+from dagster._core.storage.tags import EXTERNALLY_MANAGED_ASSETS_TAG
 
 from argus_pipeline import run_records
 from argus_pipeline.batches import given_up
@@ -74,8 +75,9 @@ def recovery(context: SensorEvaluationContext, object_store: ObjectStoreResource
     for run, reason in run_records.stuck_runs(instance, now, limits, RUNS_A_TICK):
         context.log.warning(f"{run.tags.get(PARTITION_TAG)}: run {run.run_id} has {reason}")
         run_records.end_stuck(instance, run, reason)
-    failed = _failed_lately(instance, now)
     over = set(json.loads(context.cursor or "[]"))
+    over |= _ask_for_the_rest(context, store, now, over)
+    failed = _failed_lately(instance, now)
     asked = {retry.batch: retry for retry in given_up.list_retries(store)}
     gave_up = set(given_up.list_given_up(store))
     waiting = {batch for batch, runs in failed.items() if not runs <= over} - gave_up
@@ -110,9 +112,55 @@ def recovery(context: SensorEvaluationContext, object_store: ObjectStoreResource
         run_requests=requests,
         dynamic_partitions_requests=[batches.build_add_request(gone)] if gone else [],
         asset_events=[one.news for one in found if one.news is not None],
-        cursor=json.dumps(sorted(over & {run for runs in failed.values() for run in runs})),
+        cursor=json.dumps(sorted(over & _ids_failed_lately(instance, now))),
         skip_reason=None if requests else "No batch is due for another attempt.",
     )
+
+
+def _ask_for_the_rest(
+    context: SensorEvaluationContext, store: ObjectStore, now: datetime, over: set[str]
+) -> set[str]:
+    """Request a run of its own for each batch that a run of many was lost with.
+
+    Returns:
+        The runs of many batches that are dealt with.
+    """
+    instance, done = context.instance, set[str]()
+    for record in instance.get_run_records(
+        RunsFilter(
+            tags={EXTERNALLY_MANAGED_ASSETS_TAG: "true"},
+            statuses=[DagsterRunStatus.FAILURE],
+            updated_after=now - LOOK_BACK,
+        ),
+        limit=RUNS_A_TICK,
+    ):
+        run = record.dagster_run
+        if run.run_id in over or run_records.goes_on(record):
+            continue
+        done.add(run.run_id)
+        # Those that it left out have asked for themselves.
+        lost = run_records.batches_of_ranges(instance, [run])
+        lost -= set(run.tags.get(run_records.LEFT_OUT_TAG, "").split())
+        for batch in sorted(lost):
+            made = run_records.newest_report(instance, batch)
+            if made is None or made[1] < (record.start_time or 0):
+                context.log.warning(f"{batch}: run {run.run_id} of many batches ended without it")
+                given_up.request_retry(store, batch)
+    return done
+
+
+def _ids_failed_lately(instance: DagsterInstance, now: datetime) -> set[str]:
+    """All runs that may be in the cursor: older ones need no second look in any case."""
+    return {
+        record.dagster_run.run_id
+        for record in instance.get_run_records(
+            RunsFilter(
+                statuses=[DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED],
+                updated_after=now - LOOK_BACK,
+            ),
+            limit=2 * RUNS_A_TICK,
+        )
+    }
 
 
 def _failed_lately(instance: DagsterInstance, now: datetime) -> dict[str, set[str]]:

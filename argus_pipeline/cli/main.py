@@ -10,6 +10,7 @@ import typer
 from argus_pipeline import __version__
 from argus_pipeline.cli import (
     ask,
+    backfill,
     campaign,
     compare,
     demo,
@@ -53,6 +54,7 @@ app.command(rich_help_panel="Work with recordings")(upload.upload)
 app.command(rich_help_panel="Work with recordings")(presign.presign)
 app.command(rich_help_panel="Read what came of them")(status.status)
 app.command(rich_help_panel="Work with recordings")(retry.retry)
+app.command(rich_help_panel="Work with recordings")(backfill.backfill)
 app.command(rich_help_panel="Read what came of them")(report.report)
 app.command(rich_help_panel="Read what came of them")(ask.ask)
 app.command(rich_help_panel="Read what came of them")(diagnose.diagnose)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,13 @@ class DaemonHealth:
     heartbeat: float | None
 
 
-def graphql(url: str, query: str, *, patience_s: float = 10.0) -> dict[str, Any]:
+def graphql(
+    url: str,
+    query: str,
+    variables: Mapping[str, Any] | None = None,
+    *,
+    patience_s: float = 10.0,
+) -> dict[str, Any]:
     """Ask Dagster's webserver.
 
     Raises:
@@ -26,7 +33,7 @@ def graphql(url: str, query: str, *, patience_s: float = 10.0) -> dict[str, Any]
     """
     request = urllib.request.Request(
         f"{url}/graphql",
-        json.dumps({"query": query}).encode(),
+        json.dumps({"query": query, "variables": dict(variables or {})}).encode(),
         {"Content-Type": "application/json"},
     )
     # Proxies that the environment names have no way to this machine's own addresses.

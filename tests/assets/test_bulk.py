@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import dagster as dg
 import pytest
 from dagster._core.storage.tags import (
@@ -9,11 +11,18 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
     EXTERNALLY_MANAGED_ASSETS_TAG,
 )
+from dagster._core.test_utils import create_run_for_test
 
+from argus_pipeline.batch_status import batch_statuses
 from argus_pipeline.batches import given_up
+from argus_pipeline.batches.stages import Stage
+from argus_pipeline.errors import ArgusError
 from argus_pipeline.run_records import LEFT_OUT_TAG, made_by, newest_materializations
 from argus_pipeline.storage import keys
+from argus_pipeline.upkeep import bulk
+from assets import raw_batch
 from assets.versions import code_versions
+from sensors.recovery import recovery
 
 ASSETS = ["raw_batch", "parsed_csv", "batch_statistics", "charts", "diagnosis", "report"]
 
@@ -121,3 +130,100 @@ def test_a_range_is_refused_where_dagster_would_record_all_of_it_as_made(pipelin
     result = run_in_bulk(pipeline, ["b1", "b2"], deferred=False)
     assert not result.success
     assert pipeline.materialized("raw_batch") == []
+
+
+def lost_in_bulk(pipeline, batches, *, ended: bool = True) -> dg.DagsterRun:
+    """A run of many batches whose worker was lost before it made anything."""
+    pipeline.instance.add_dynamic_partitions("batch", batches)
+    run = create_run_for_test(
+        pipeline.instance,
+        job_name="__ASSET_JOB",
+        status=dg.DagsterRunStatus.STARTED,
+        tags={
+            ASSET_PARTITION_RANGE_START_TAG: batches[0],
+            ASSET_PARTITION_RANGE_END_TAG: batches[-1],
+            EXTERNALLY_MANAGED_ASSETS_TAG: "true",
+        },
+    )
+    if ended:
+        pipeline.instance.report_run_failed(run, "the worker was lost")
+    return run
+
+
+def tick(pipeline, cursor: str | None = None) -> dg.SensorResult:
+    with dg.build_sensor_context(
+        instance=pipeline.instance,
+        cursor=cursor,
+        resources={"object_store": pipeline.resources["object_store"]},
+        definitions=pipeline.definitions,
+    ) as context:
+        result = recovery(context)
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+def test_batches_that_a_run_of_many_was_lost_with_get_runs_of_their_own_once(
+    pipeline, samples
+) -> None:
+    for batch in ("b1", "b2"):
+        pipeline.put(batch, {"golden.dlt": samples["golden.dlt"]})
+    run = lost_in_bulk(pipeline, ["b1", "b2"])
+    result = tick(pipeline)
+    assert sorted(request.partition_key for request in result.run_requests) == ["b1", "b2"]
+    assert run.run_id in (result.cursor or "")
+    for batch in ("b1", "b2"):
+        given_up.answer_retry(pipeline.store, batch)
+    assert not tick(pipeline, result.cursor).run_requests
+
+
+def test_a_batch_is_done_wherever_its_newest_report_was_made(pipeline, samples) -> None:
+    for batch in ("b1", "b2"):
+        pipeline.put(batch, {"golden.dlt": samples["golden.dlt"]})
+    waiting = lost_in_bulk(pipeline, ["b1", "b2"], ended=False)
+    [status] = batch_statuses(pipeline.instance, pipeline.store, ["b1"])
+    assert (status.stage, status.detail) == (Stage.QUEUED, "in a run of many batches")
+    pipeline.instance.report_run_failed(waiting, "the worker was lost")
+
+    def fail(*_: object) -> None:
+        raise dg.Failure("its worker was lost", allow_retries=False)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(raw_batch, "verify", fail)
+        assert not pipeline.run("b1").success
+    made = run_in_bulk(pipeline, ["b1", "b2"])
+    assert made.success
+    for status in batch_statuses(pipeline.instance, pipeline.store, ["b1", "b2"]):
+        assert (status.stage, status.run_id) == (Stage.DONE, made.run_id)
+
+
+def test_what_is_made_again_is_what_was_asked_for(pipeline, samples) -> None:
+    names = ["b1", "b2", "b3", "b4"]
+    for batch in names:
+        pipeline.put(batch, {"golden.dlt": samples["golden.dlt"]})
+    assert run_in_bulk(pipeline, ["b1", "b2"]).success
+    pipeline.instance.add_dynamic_partitions("batch", names)
+
+    def chosen(**said) -> list[str]:
+        return list(bulk.choose(pipeline.instance, pipeline.store, **said).batches)
+
+    assert chosen(missing=True) == ["b3", "b4"]
+    assert chosen(named=["b2", "b3"]) == ["b2", "b3"]
+    assert chosen(named=["b2", "b3"], missing=True) == ["b3"]
+    assert chosen(outdated=code_versions()) == []
+    assert chosen(outdated={**code_versions(), "diagnosis": "another"}) == ["b1", "b2"]
+    day = date(2026, 11, 23)
+    assert chosen(days=(day, day)) == names
+    assert chosen(days=(date(2026, 11, 24), date(2026, 11, 25))) == []
+    with pytest.raises(ArgusError, match="'nobody' is not known"):
+        chosen(named=["nobody"])
+
+
+def test_what_runs_or_was_given_up_is_left_alone_and_counted(pipeline, samples) -> None:
+    for batch in ("b1", "b2", "b3"):
+        pipeline.put(batch, {"golden.dlt": samples["golden.dlt"]})
+    lost_in_bulk(pipeline, ["b1", "b2"], ended=False)
+    pipeline.instance.add_dynamic_partitions("batch", ["b3"])
+    given_up.give_up(pipeline.store, given_up.GivenUp("b3", "bad", "r", None, 1, None, "now", {}))
+    choice = bulk.choose(pipeline.instance, pipeline.store, missing=True)
+    assert choice.batches == []
+    assert sorted(choice.left_alone.values()) == [1, 2]
