@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from argus_pipeline.engine.options import Engine
 from argus_pipeline.errors import ArgusError
 from argus_pipeline.stack import plan
 from argus_pipeline.stack.plan import StackState, make_plan
@@ -81,3 +82,28 @@ def test_the_fingerprint_changes_with_settings_and_not_with_anything_else() -> N
     before = plan.fingerprint({"ARGUS_X": "1", "PATH": "/bin"})
     assert plan.fingerprint({"ARGUS_X": "1", "PATH": "/usr/bin"}) == before
     assert plan.fingerprint({"ARGUS_X": "2", "PATH": "/bin"}) != before
+
+
+def test_runs_are_carried_out_here_unless_an_engine_is_asked_for() -> None:
+    made = make_plan({})
+    assert (made.engine, made.workers, made.broker_url) == (Engine.LOCAL, 0, None)
+    made = make_plan({"ARGUS_ENGINE": "celery"})
+    assert (made.engine, made.workers, made.broker_url) == (Engine.CELERY, 2, None)
+
+
+def test_a_broker_in_the_environment_replaces_redis() -> None:
+    url = "redis://:p@redis.example/0"
+    made = make_plan({"ARGUS_ENGINE": "celery", "ARGUS_BROKER_URL": url}, asked_workers=0)
+    assert (made.broker_url, made.workers) == (url, 0)
+
+
+def test_the_engine_used_before_is_used_again_with_as_many_workers() -> None:
+    before = StackState(engine="celery", workers=5)
+    made = make_plan({}, state=before)
+    assert (made.engine, made.workers) == (Engine.CELERY, 5)
+    assert make_plan({}, state=before, asked_engine=Engine.LOCAL).engine is Engine.LOCAL
+
+
+def test_a_cluster_is_not_started_on_this_machine() -> None:
+    with pytest.raises(ArgusError, match="deploy/"):
+        make_plan({"ARGUS_ENGINE": "kubernetes"})
