@@ -360,12 +360,13 @@ def lost_runs(
 
     Dagster's default launcher leaves this to the code server, which stops looking once the
     database was away at the wrong moment: the run would stay STARTED and keep its place until its
-    time limit. To be asked by a process that lives where the workers of that launcher live; of
-    other launchers' runs nothing is said.
+    time limit. To be asked by a process that lives where the workers of that launcher live. Other
+    launchers are asked by Dagster itself, but for runs that a worker took and did not begin.
     """
     from dagster import DagsterRunStatus, RunsFilter
 
     if not _runs_are_here(instance):
+        yield from _taken_and_lost(instance, most)
         return
     for record in instance.get_run_records(
         RunsFilter(statuses=[DagsterRunStatus.STARTED]), limit=most
@@ -378,6 +379,18 @@ def lost_runs(
             current = instance.get_run_by_id(run.run_id)
             if current is not None and not current.is_finished:
                 yield run, f"its worker (process {pids[-1]}) is gone"
+
+
+def _taken_and_lost(instance: DagsterInstance, most: int) -> Iterator[tuple[DagsterRun, str]]:
+    """Runs that a worker took and that it was lost with before they began."""
+    from dagster import DagsterRunStatus, RunsFilter
+    from dagster._core.launcher import WorkerStatus
+
+    for run in instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTING]), limit=most):
+        if WORKER_TAG in run.tags:
+            health = instance.run_launcher.check_run_worker_health(run)
+            if health.status is WorkerStatus.FAILED:
+                yield run, health.msg or "its worker is gone"
 
 
 def _runs_are_here(instance: DagsterInstance) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from dagster import DagsterRun, DagsterRunStatus
+from dagster import DagsterRun
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
@@ -86,12 +86,12 @@ class CeleryLauncher(CeleryRunLauncher):
         if lost is None:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         now = self._instance.get_run_by_id(run.run_id)
-        if now is None or now.status is not DagsterRunStatus.STARTED:
+        if now is None or now.is_finished:
             # It ended while the workers were asked.
             return CheckRunHealthResult(WorkerStatus.SUCCESS)
         # Should it still be at work, cut off from here, its next step will see that it is over.
         self.celery.control.revoke(task, terminate=True)
-        return CheckRunHealthResult(WorkerStatus.FAILED, f"The run was lost: {lost}.")
+        return CheckRunHealthResult(WorkerStatus.FAILED, lost)
 
     @override
     def get_run_worker_debug_info(

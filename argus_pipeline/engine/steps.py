@@ -36,6 +36,7 @@ class StepsOnWorkers(Executor):
 
     def __init__(self, retries: RetryMode) -> None:
         self._retries = retries
+        self._queue = ""
 
     @property
     def retries(self) -> RetryMode:
@@ -43,8 +44,8 @@ class StepsOnWorkers(Executor):
         return self._retries
 
     def app_args(self) -> dict[str, Any]:
-        """What Dagster's loop makes an app of, which is not used for sending."""
-        return {"broker": broker_url(), "backend": broker_url()}
+        """What Dagster's loop makes an app of, which is asked for the name of the queue only."""
+        return {"broker": broker_url(), "config_source": {"task_default_queue": self._queue}}
 
     def execute(
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
@@ -52,7 +53,7 @@ class StepsOnWorkers(Executor):
         """Carry out the plan, and hand on the events of its steps."""
         app = make_app(broker_url())
         roll_call = RollCall(asking(app))
-        queue = queue_of_steps(plan_context.dagster_run.tags).value
+        self._queue = queue = queue_of_steps(plan_context.dagster_run.tags).value
 
         def submit(
             _app: Celery,
