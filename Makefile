@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Each worker starts its own Postgres and store: more than two only where there are cores for them.
-# A file stays with one worker, so that only one starts the whole stack.
+# A file stays with one worker, and so does all that starts the whole stack (tests/conftest.py).
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
@@ -17,7 +17,7 @@ demo: install ## From upload to report, on a simulated fleet and real samples: t
 	@$(BIN)/argus demo
 
 test: lint ## The tests, the whole stack included (some 25 minutes on 2 cores)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 test-native: install ## The parser's own C++ tests, under address, undefined-behaviour and thread sanitizers
 	@PATH="$(abspath $(BIN)):$$PATH" sh tools/test_native.sh

@@ -31,7 +31,7 @@ __all__ = ["Stack", "down", "up"]
 
 DATABASE: Final = "argus"
 LOCK_S: Final = 180.0
-WORKERS_READY_S: Final = 60.0
+WORKERS_READY_S: Final = 180.0
 
 
 def up(
