@@ -53,8 +53,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The whole stack first: it takes longest. One worker starts it; files stay whole with one."""
     items.sort(key=lambda item: item.get_closest_marker("end_to_end") is None)
     for item in items:
-        whole_stack = item.get_closest_marker("end_to_end") is not None
-        item.add_marker(pytest.mark.xdist_group("end_to_end" if whole_stack else item.path.stem))
+        if item.config.pluginmanager.hasplugin("xdist"):
+            whole_stack = item.get_closest_marker("end_to_end") is not None
+            group = "end_to_end" if whole_stack else str(item.path)
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
