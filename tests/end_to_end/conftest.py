@@ -101,7 +101,7 @@ class Stack:
         """What `argus status --json` says of a batch."""
         return json.loads(self.argus("status", batch, "--json").stdout)[0]
 
-    def wait(self, batch: str, *, seconds: float = 300) -> Mapping[str, Any]:
+    def wait(self, batch: str, *, seconds: float = 600) -> Mapping[str, Any]:
         """Wait until a batch has ended, by itself."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

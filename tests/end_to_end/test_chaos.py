@@ -25,7 +25,7 @@ from benchmarks.chaos.ground import Ground, eventually
 from benchmarks.chaos.outputs import read_outputs
 from benchmarks.chaos.turn import Fault, Turn, play
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(1500)]
 BATCHES = 3
 
 
