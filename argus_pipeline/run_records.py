@@ -198,6 +198,17 @@ def batches_of_ranges(instance: DagsterInstance, runs: Sequence[DagsterRun]) -> 
     }
 
 
+def seconds_a_batch(instance: DagsterInstance) -> float | None:
+    """What a batch took lately, by the newest runs that ended well; None before the first."""
+    from dagster import DagsterRunStatus, RunsFilter
+
+    found = instance.get_run_records(
+        RunsFilter(job_name=JOB, statuses=[DagsterRunStatus.SUCCESS]), limit=20
+    )
+    took = [r.end_time - r.start_time for r in found if r.end_time and r.start_time]
+    return sum(took) / len(took) if took else None
+
+
 def newest_report(instance: DagsterInstance, batch: str) -> tuple[str, float] | None:
     """The run that made a batch's newest report, and when (seconds since 1970)."""
     from dagster import AssetKey, AssetRecordsFilter

@@ -83,7 +83,7 @@ def backfill(
                 days=_days(since, until),
                 named=batches or (),
             )
-        seconds = bulk.seconds_a_batch(instance)
+        seconds = run_records.seconds_a_batch(instance)
     _say_choice(console, choice, seconds)
     if dry_run or not choice.batches:
         if as_json:

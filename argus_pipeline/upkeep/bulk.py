@@ -182,17 +182,6 @@ def progress(url: str, backfill: str) -> Progress:
     )
 
 
-def seconds_a_batch(instance: DagsterInstance) -> float | None:
-    """What a batch took lately, by the newest runs that ended well; None before the first."""
-    from dagster import DagsterRunStatus, RunsFilter
-
-    found = instance.get_run_records(
-        RunsFilter(job_name=run_records.JOB, statuses=[DagsterRunStatus.SUCCESS]), limit=20
-    )
-    took = [r.end_time - r.start_time for r in found if r.end_time and r.start_time]
-    return sum(took) / len(took) if took else None
-
-
 def _uploaded(store: ObjectStore, first: date, last: date) -> Iterator[str]:
     days = [date.fromordinal(day) for day in range(first.toordinal(), last.toordinal() + 1)]
     return (folder.name for folder in arrivals.list_folders(store, days))
