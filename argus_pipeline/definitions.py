@@ -12,6 +12,7 @@ from dagster_aws.s3 import S3PickleIOManager
 # and dagster is pinned to the minor version that this was tested with.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
+from argus_pipeline.settings import ARCHIVES_VARIABLE  # noqa: E402
 from assets import (  # noqa: E402
     batch_statistics,
     campaign_health,
@@ -56,6 +57,7 @@ s3 = S3(
 )
 bucket = os.environ.get("ARGUS_S3_BUCKET") or "argus"
 prefix = (os.environ.get("ARGUS_S3_PREFIX") or "").strip("/")
+archives = os.environ.get(ARCHIVES_VARIABLE) or ""
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(
@@ -87,7 +89,7 @@ defs = dg.Definitions(
         model_back.model_is_back,
     ],
     resources={
-        "object_store": ObjectStoreResource(s3=s3, bucket=bucket, prefix=prefix),
+        "object_store": ObjectStoreResource(s3=s3, bucket=bucket, prefix=prefix, archives=archives),
         "database": DatabaseResource(url=dg.EnvVar("ARGUS_DATABASE_URL")),
         "embedder": EmbedderResource(),
         "language_model": LanguageModelResource(),

@@ -16,6 +16,7 @@ from typing import Final
 from argus_pipeline.errors import ArgusError
 
 ENVIRONMENT_FILE: Final = "environment.json"
+ARCHIVES_VARIABLE: Final = "ARGUS_ARCHIVE_BUCKETS"
 
 
 def root() -> Path:
@@ -43,6 +44,11 @@ def look_back_days(default: int) -> int:
     return int(given)
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """The entries of a list with commas between; empty ones are left out."""
+    return tuple(entry for part in text.split(",") if (entry := part.strip()))
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Addresses and keys. Secrets are left out of `repr`, so that none gets into a log."""
@@ -62,6 +68,8 @@ class Settings:
     llm_urgent_model: str | None = None
     llm_api_key: str | None = field(default=None, repr=False)
     report_language: str = "en"
+    archive_buckets: tuple[str, ...] = ()
+    """Buckets, or folders in them, whose objects a manifest may name as its files."""
 
     def require_database_url(self) -> str:
         """The database URL with SQLAlchemy's driver in it.
@@ -129,4 +137,5 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         llm_urgent_model=values.get("ARGUS_LLM_URGENT_MODEL"),
         llm_api_key=values.get("ARGUS_LLM_API_KEY"),
         report_language=values.get("ARGUS_REPORT_LANGUAGE", "en"),
+        archive_buckets=listed(values.get(ARCHIVES_VARIABLE, "")),
     )

@@ -13,7 +13,7 @@ from dagster import (
 )
 
 from argus_pipeline.batches.integrity import verify
-from argus_pipeline.batches.manifest import Manifest
+from argus_pipeline.batches.manifest import BatchFile, Manifest
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import upsert_batch
 from argus_pipeline.errors import BadInput
@@ -39,7 +39,8 @@ from resources.object_store import ObjectStoreResource
             asset="raw_batch",
             partitions_def=batches,
             blocking=True,
-            description="Every file of the manifest is there with its size and SHA-256.",
+            description="Every file of the manifest is there with its size, and with its SHA-256, "
+            "or ETag where it lies in an archive.",
         )
     ],
 )
@@ -48,7 +49,8 @@ def raw_batch(
 ) -> Iterator[AssetCheckResult | MaterializeResult]:
     """What a vehicle uploaded: its recordings as they came, verified byte for byte.
 
-    A batch that does not hold what its manifest says is refused before anything is made of it.
+    What was adopted from an archive stays there, and is verified by size and ETag. A batch that
+    does not hold what its manifest says is refused before anything is made of it.
     """
     store = object_store.store()
     yield from of_each_batch(
@@ -59,8 +61,11 @@ def raw_batch(
 def _of_batch(
     context: AssetExecutionContext, store: ObjectStore, database: DatabaseResource, batch: str
 ) -> Iterator[AssetCheckResult | MaterializeResult]:
+    what_to_do = "Upload the files again, or mend the manifest and put it again."
     try:
         manifest, key, etag = read_manifest(context, store, batch)
+        if any(file.source for file in manifest.files):
+            what_to_do = "`argus adopt` with --update takes the archive as it is now."
         problems = [str(problem) for problem in verify(store, manifest, key)]
     except BadInput as error:
         problems = [str(error)]
@@ -73,7 +78,7 @@ def _of_batch(
         raise Failure(
             f"The batch is not what its manifest says: {'; '.join(problems[:5])}"
             + (f" and {len(problems) - 5} more" if len(problems) > 5 else "")
-            + ". Upload the files again, or mend the manifest and put it again.",
+            + f". {what_to_do}",
             metadata={"problems": MetadataValue.json(problems), PERMANENT: True},
             allow_retries=False,
         )
@@ -95,5 +100,12 @@ def _of_batch(
 
 
 def _files(manifest: Manifest) -> str:
-    rows = [f"| {f.name} | {f.size:,} | `{f.sha256[:12]}…` |" for f in manifest.files[:50]]
-    return "\n".join(["| file | bytes | SHA-256 |", "|---|---:|---|", *rows])
+    rows = [
+        f"| {f.name} | {f.size:,} | {_known_by(f)} | {f.source or 'uploaded'} |"
+        for f in manifest.files[:50]
+    ]
+    return "\n".join(["| file | bytes | known by | where |", "|---|---:|---|---|", *rows])
+
+
+def _known_by(file: BatchFile) -> str:
+    return f"SHA-256 `{file.sha256[:12]}…`" if file.sha256 else f"ETag `{file.etag}`"

@@ -4,7 +4,7 @@ from dagster import ConfigurableResource, ResourceDependency
 from dagster_aws.s3 import S3Resource
 from pydantic import Field, PrivateAttr
 
-from argus_pipeline.settings import Settings
+from argus_pipeline.settings import Settings, listed
 from argus_pipeline.storage.object_store import ObjectStore
 
 
@@ -14,6 +14,9 @@ class ObjectStoreResource(ConfigurableResource):
     s3: ResourceDependency[S3Resource]
     bucket: str = Field(description="Bucket that holds uploads and everything made of them.")
     prefix: str = Field(default="", description="Prefix inside the bucket, without slashes around.")
+    archives: str = Field(
+        default="", description="Buckets whose objects may be read in place, commas between."
+    )
 
     _store: ObjectStore | None = PrivateAttr(default=None)
 
@@ -29,6 +32,7 @@ class ObjectStoreResource(ConfigurableResource):
                     s3_access_key=self.s3.aws_access_key_id,
                     s3_secret_key=self.s3.aws_secret_access_key,
                     database_url=None,
+                    archive_buckets=listed(self.archives),
                 ),
                 client=self.s3.get_client(),
             )

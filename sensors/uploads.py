@@ -76,7 +76,8 @@ def completed_uploads(
         arrivals.list_folders(store, arrivals.days_to_look_at(datetime.now(UTC), look_back))
     )
     known = set(context.instance.get_dynamic_partitions(PARTITIONS_NAME))
-    reading, position = arrivals.folders_to_read(folders, known, cursor, arrivals.RECHECKS_PER_TICK)
+    now, new_position = arrivals.without_a_backlog(folders, known, cursor)
+    reading, position = arrivals.folders_to_read(now, known, cursor, arrivals.RECHECKS_PER_TICK)
     candidates = arrivals.read_candidates(store, reading)
     with session(database.engine()) as opened:
         accepted_etags = manifest_etags(opened, [c.folder.name for c in candidates])
@@ -86,6 +87,7 @@ def completed_uploads(
         accepted_etags=accepted_etags,
         cursor=cursor,
         position=position,
+        new_position=new_position,
     )
     observations = [_report_rejected(context, store, candidate) for candidate in found.rejected]
     accepted = found.accepted[:BATCHES_PER_TICK]

@@ -31,7 +31,9 @@ settings.register_profile("argus", deadline=None)
 settings.load_profile("argus")
 STORES = ("seaweedfs", "minio") if find_minio() else ("seaweedfs",)
 # Above, everything is read and written through `ObjectStore`, which is tested with every store.
-EVERY_STORE = frozenset({"storage", "upload", "sensors", "stack", "test_forget_command.py"})
+EVERY_STORE = frozenset(
+    {"adopt", "storage", "upload", "sensors", "stack", "test_forget_command.py"}
+)
 # Commands that tests run must not find a stack of the person who runs them.
 for name in [n for n in os.environ if n.startswith("ARGUS_") and n not in {"ARGUS_MINIO"}]:
     if name != "ARGUS_SHARED":

@@ -54,3 +54,9 @@ def test_a_look_back_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("ARGUS_LOOK_BACK_DAYS", "7d")
     with pytest.raises(ArgusError, match="ARGUS_LOOK_BACK_DAYS"):
         settings.look_back_days(7)
+
+
+def test_archives_are_a_list_with_commas_between() -> None:
+    assert settings.load({}).archive_buckets == ()
+    found = settings.load({"ARGUS_ARCHIVE_BUCKETS": " archive, bench/2025,,"})
+    assert found.archive_buckets == ("archive", "bench/2025")

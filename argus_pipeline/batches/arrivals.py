@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from urllib.parse import quote
@@ -24,6 +24,8 @@ from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
 DEFAULT_LOOK_BACK_DAYS: Final = 7
 # A known manifest may be mended, so each tick looks at some of them again, in turn.
 RECHECKS_PER_TICK: Final = 200
+# An archive that is adopted brings tens of thousands at once, and a tick has a minute.
+NEW_PER_TICK: Final = 1000
 _THREADS: Final = 8
 
 
@@ -57,14 +59,16 @@ class Cursor:
     Attributes:
         position: the last known batch that was looked at again; the next look goes on after it.
         rejected: manifest ETag by batch, of manifests that were reported as bad already.
+        new_position: as `position`, of unknown batches, where they are too many for one look.
     """
 
     position: str = ""
     rejected: Mapping[str, str] = field(default_factory=dict)
+    new_position: str = ""
 
     def to_text(self) -> str:
         """The cursor as Dagster keeps it."""
-        return json.dumps({"position": self.position, "rejected": dict(self.rejected)})
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_text(cls, text: str | None) -> Cursor:
@@ -74,6 +78,7 @@ class Cursor:
             return cls(
                 str(content.get("position", "")),
                 {str(k): str(v) for k, v in content.get("rejected", {}).items()},
+                str(content.get("new_position", "")),
             )
         except (ValueError, AttributeError):
             return cls()
@@ -92,6 +97,27 @@ def days_to_look_at(now: datetime, look_back_days: int) -> Sequence[date]:
     """The date prefixes of the look-back window, oldest first; tomorrow too, for fast clocks."""
     today = now.astimezone(UTC).date()
     return [today + timedelta(days=offset) for offset in range(-look_back_days, 2)]
+
+
+def without_a_backlog(
+    folders: Sequence[Folder], known: Collection[str], cursor: Cursor, most: int = NEW_PER_TICK
+) -> tuple[Sequence[Folder], str]:
+    """The folders that one look can deal with: at most so many unknown batches, and all known ones.
+
+    Half of the places are for the newest ids, so that an upload of now need not wait for an
+    archive that was adopted; the others are taken in turn.
+
+    Returns:
+        The folders, and the position up to which unknown batches have now had their turn.
+    """
+    names = sorted({f.name for f in folders if f.name not in known})
+    if len(names) <= most:
+        return folders, ""
+    waiting = names[: -(most // 2)]
+    after = [name for name in waiting if name > cursor.new_position]
+    turn = (after + [n for n in waiting if n <= cursor.new_position])[: most - most // 2]
+    left_out = set(waiting) - set(turn)
+    return [f for f in folders if f.name not in left_out], turn[-1]
 
 
 def folders_to_read(
@@ -116,6 +142,7 @@ def decide(
     accepted_etags: Mapping[str, str],
     cursor: Cursor,
     position: str,
+    new_position: str = "",
 ) -> Arrivals:
     """Tell new and mended manifests from those that were dealt with before.
 
@@ -125,6 +152,7 @@ def decide(
         accepted_etags: by batch, the ETag of the manifest that its data was made of.
         cursor: what the last look left behind.
         position: for the next cursor.
+        new_position: for the next cursor.
     """
     accepted: list[Candidate] = []
     rejected: list[Candidate] = []
@@ -154,7 +182,8 @@ def decide(
     urgent_first = sorted(
         accepted, key=lambda c: (c.manifest.priority if c.manifest else "", c.folder.name)
     )
-    return Arrivals(tuple(urgent_first), tuple(rejected), Cursor(position, remembered))
+    following = Cursor(position, remembered, new_position)
+    return Arrivals(tuple(urgent_first), tuple(rejected), following)
 
 
 def list_folders(store: ObjectStore, days: Sequence[date]) -> Iterator[Folder]:

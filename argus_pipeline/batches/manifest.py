@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from argus_pipeline.batches.names import SAFE_NAME_RULE, is_safe_name
 from argus_pipeline.errors import BadInput
+from argus_pipeline.storage.archives import ADDRESS_RULE, read_address
 from argus_pipeline.storage.keys import MANIFEST_NAME
 
 SCHEMA: Final = 1
@@ -25,6 +26,8 @@ MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
 # What a signed 64-bit column holds; no store takes objects of that size.
 MAX_FILE_BYTES: Final = 2**63 - 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+# RFC 9110, 8.8.3, without the quotes and with visible ASCII only.
+_ETAG = re.compile(r"[\x21\x23-\x7e]{1,256}")
 _HINT = "Mend the manifest and put it again: a manifest with other bytes is looked at anew"
 
 
@@ -49,11 +52,34 @@ class BadManifest(BadInput):
 
 @dataclass(frozen=True, slots=True)
 class BatchFile:
-    """One file of a batch: its name, its size in bytes and the SHA-256 of its bytes in hex."""
+    """One file of a batch.
+
+    Attributes:
+        name: its name in the batch.
+        size: bytes.
+        sha256: of its bytes, in hex; None only where `etag` tells them.
+        source: the `s3://` address of the object that holds its bytes; None where they were
+            uploaded into the batch's own folder.
+        etag: of the object at `source`, without quotes.
+    """
 
     name: str
     size: int
-    sha256: str
+    sha256: str | None
+    source: str | None = None
+    etag: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """What its bytes are known by: another identity means other bytes.
+
+        An ETag says that of one object only (RFC 9110, 8.8.3), so the source belongs to it.
+        """
+        return self.sha256 or f"etag:{self.etag} {self.source}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The entry of a manifest; what is None is left out."""
+        return {k: v for k, v in asdict(self).items() if v is not None}
 
     @property
     def is_specification(self) -> bool:
@@ -114,7 +140,7 @@ class Manifest:
             "campaign": self.campaign,
             "priority": self.priority,
             "created": self.created.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-            "files": [{"name": f.name, "size": f.size, "sha256": f.sha256} for f in self.files],
+            "files": [file.to_dict() for file in self.files],
             "tags": dict(self.tags),
             **self.unknown,
         }
@@ -245,9 +271,24 @@ def _file(entry: Any, index: int, key: str) -> BatchFile:
         raise _bad(key, f"field '{where}.name' is {name!r}", "the name of a recording")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= MAX_FILE_BYTES:
         raise _bad(key, f"field '{where}.size' is {size!r}", "a number of bytes")
+    source, etag = _source(entry, where, key)
+    if sha256 is None and etag is not None:
+        return BatchFile(str(name), size, None, source, etag)
     if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256.lower()):
         raise _bad(key, f"field '{where}.sha256' is {sha256!r}", "64 hex digits")
-    return BatchFile(str(name), size, sha256.lower())
+    return BatchFile(str(name), size, sha256.lower(), source, etag)
+
+
+def _source(entry: Mapping[str, Any], where: str, key: str) -> tuple[str | None, str | None]:
+    """Where the bytes lie and their ETag; without a source, an ETag is not looked at."""
+    source, etag = entry.get("source"), entry.get("etag")
+    if source is None:
+        return None, None
+    if read_address(source) is None:
+        raise _bad(key, f"field '{where}.source' is {source!r}", ADDRESS_RULE)
+    if etag is not None and not (isinstance(etag, str) and _ETAG.fullmatch(etag)):
+        raise _bad(key, f"field '{where}.etag' is {etag!r}", "an ETag, without quotes")
+    return str(source), etag
 
 
 def _tags(content: Mapping[str, Any], key: str) -> Mapping[str, str]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _NOT_REACHED = (
     "disk space that store and database have not used again yet",
     "backups, older versions that the bucket keeps, files on vehicles and upload machines",
+    "originals in an archive, where `argus adopt` left them: adopting it anew brings the name back",
     "logs of the servers, and what people have copied or been sent (alerts, reports)",
     "a name that a recording holds in another writing than its letters, such as UTF-16 or in parts",
 )

@@ -9,6 +9,7 @@ import typer
 
 from argus_pipeline import __version__
 from argus_pipeline.cli import (
+    adopt,
     ask,
     backfill,
     campaign,
@@ -52,6 +53,7 @@ app.command(rich_help_panel="Work with recordings")(inspect.inspect)
 app.command(rich_help_panel="Work with recordings")(simulate.simulate)
 app.command(rich_help_panel="Work with recordings")(upload.upload)
 app.command(rich_help_panel="Work with recordings")(presign.presign)
+app.command(rich_help_panel="Work with recordings")(adopt.adopt)
 app.command(rich_help_panel="Read what came of them")(status.status)
 app.command(rich_help_panel="Work with recordings")(retry.retry)
 app.command(rich_help_panel="Work with recordings")(backfill.backfill)

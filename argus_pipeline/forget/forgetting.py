@@ -22,9 +22,11 @@ from argus_pipeline.fleet.changes import announce
 from argus_pipeline.fleet.lock import fleet_lock
 from argus_pipeline.fleet.rollup import update
 from argus_pipeline.forget import objects, rows
+from argus_pipeline.forget.originals import in_words, originals_of
 from argus_pipeline.forget.pseudonym import Pseudonym, new_pseudonym
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
+from argus_pipeline.upkeep import records
 
 _THREADS: Final = 4
 
@@ -48,6 +50,7 @@ class Task:
         remove: whether its batches are removed and not only renamed.
         batches: the ids that its batches had.
         made: by batch and asset, the code version of what Dagster has as materialized.
+        originals: by folder of an archive, how many objects there its batches were adopted from.
         found: whether this is one that was begun before.
     """
 
@@ -55,6 +58,7 @@ class Task:
     remove: bool
     batches: list[str] = field(default_factory=list)
     made: dict[str, dict[str, str]] = field(default_factory=dict)
+    originals: dict[str, int] = field(default_factory=dict)
     found: bool = False
 
     @property
@@ -69,6 +73,7 @@ class Task:
             "remove": self.remove,
             "batches": self.batches,
             "made": self.made,
+            "originals": self.originals,
         }
         store.put(self.key, json.dumps(content, indent=1).encode())
 
@@ -101,11 +106,14 @@ def open_task(store: ObjectStore, engine: Engine, vehicle: str, *, remove: bool)
                 hint=f"Go on with it: call the same {done}",
             )
         name = one.key.removeprefix(keys.FORGETTING).removesuffix(".json")
-        made = content["made"]
-        task = Task(Pseudonym(vehicle, name), remove, content["batches"], made, found=True)
+        made, originals = content["made"], content.get("originals", {})
+        task = Task(Pseudonym(vehicle, name), remove, content["batches"], made, originals, True)
     known = set(rows.batches_of(engine, task.pseudonym))
-    known |= {folder.name for folder in _uploads(store, task.pseudonym)}
+    folders = list(_uploads(store, task.pseudonym))
+    known |= {folder.name for folder in folders}
     task.batches = sorted(known | set(task.batches))
+    # What was counted before some manifests lost their way to the archive is the whole of it.
+    task.originals = {**originals_of(store, folders), **task.originals}
     return task
 
 
@@ -124,6 +132,7 @@ def count(
     ]
     others = [key for key in _others(store, thorough=thorough) if key not in own_keys]
     named = sum(p.is_in(key) for key in others)
+    found += _in_archives(task)
     found.append(Place("bucket: keys of lists and roll-ups", named, "rename and rewrite"))
     found.append(Place("bucket: further objects", len(others) - named, "look into each"))
     for table, amount in rows.count_rows(engine, p).items():
@@ -149,6 +158,7 @@ def forget(
     else:
         on_step("rewriting the batches")
         found += _rename(store, task)
+    found += _in_archives(task)
     on_step("the database")
     changed = rows.rename_rows(engine, p, _staged_etags(store, task))
     found += [Place(f"database: {table}", n, "rewritten") for table, n in changed.items() if n]
@@ -183,6 +193,10 @@ def _rename(store: ObjectStore, task: Task) -> Iterator[Place]:
     for folder in folders:
         if store.head(folder.manifest_key) is not None:
             staged = _staged(task, p.text(folder.manifest_key))
+            if originals_of(store, [folder]):
+                # It cannot be made anew any more, so the night leaves it alone.
+                batch = p.text(folder.name)
+                records.write(store, keys.expired(batch), {"batch": batch, "incoming": 0})
             store.put(staged, objects.new_manifest(store, folder.manifest_key, p))
             store.delete(folder.manifest_key)
     for key in files:
@@ -213,6 +227,12 @@ def _remove(store: ObjectStore, engine: Engine, task: Task) -> Iterator[Place]:
     for table, amount in rows.remove_rows(engine, task.batches).items():
         if amount:
             yield Place(f"database: {table}", amount, "removed")
+
+
+def _in_archives(task: Task) -> Iterator[Place]:
+    if task.originals:
+        note = in_words(task.originals)
+        yield Place("archive: originals", sum(task.originals.values()), "NOT REACHED", note)
 
 
 def _uploads(

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from argus_pipeline.charts.rendering import picture
 from argus_pipeline.forget.content import Unreadable, page_without, without_vehicle
+from argus_pipeline.forget.originals import without_original
 from argus_pipeline.forget.pseudonym import Pseudonym
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectInfo, ObjectStore, translated_errors
@@ -88,11 +89,18 @@ def rewrite(store: ObjectStore, key: str, pseudonym: Pseudonym, *, keep: bool = 
 def new_manifest(store: ObjectStore, key: str, pseudonym: Pseudonym) -> bytes:
     """The manifest under `key` as it has to be once the files beside it were rewritten.
 
-    Files whose bytes have changed get their new size and SHA-256.
+    Files whose bytes have changed get their new size and SHA-256. Those in an archive are no
+    longer led to.
     """
     content: dict[str, Any] = json.loads(page_without(store.get(key), pseudonym))
     folder = pseudonym.text(key.removesuffix(keys.MANIFEST_NAME))
-    for file in content.get("files", []):
+    content["files"] = [
+        without_original(file, pseudonym) if file.get("source") else file
+        for file in content.get("files", [])
+    ]
+    for file in content["files"]:
+        if file.get("source"):
+            continue
         found = store.head(folder + file["name"])
         if found is None:  # deleted for its age, or never there
             continue

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from argus_pipeline.batches.manifest import BatchFile
+from argus_pipeline.batches.originals import original
 from argus_pipeline.errors import BadInput, Unavailable
 from argus_pipeline.recordings.decoders import decoder_versions
 from argus_pipeline.recordings.decoding import ParsedRecording, parse_recording
@@ -35,17 +36,17 @@ __all__ = [
 ]
 
 
-def input_hash(sha256: str, specifications: Specifications, recording_format: str | None) -> str:
+def input_hash(identity: str, specifications: Specifications, recording_format: str | None) -> str:
     """Hash (hex) of all that a recording's tables depend on, but for the parser itself.
 
     Args:
-        sha256: of the recording's bytes, in hex.
+        identity: what the recording's bytes are known by (`BatchFile.identity`).
         specifications: what recordings are read with.
         recording_format: of this one, as its bytes tell it: it decides which of them count.
     """
     digest = specifications.digest(recording_format)
     decoders = decoder_versions(recording_format)
-    return hashlib.sha256(f"{sha256}\n{digest}\n{decoders}\n".encode()).hexdigest()
+    return hashlib.sha256(f"{identity}\n{digest}\n{decoders}\n".encode()).hexdigest()
 
 
 def parse_to_bucket(
@@ -66,7 +67,7 @@ def parse_to_bucket(
         store: the bucket.
         batch: the batch's id.
         file: the recording as the manifest names it.
-        source_key: where its bytes lie.
+        source_key: where its bytes were uploaded to; not looked at where the file has a source.
         specifications: what recordings are read with.
         threads: that read this one recording.
 
@@ -74,22 +75,23 @@ def parse_to_bucket(
         Unavailable: the store does not answer; trying again can help.
         BadInput: the object is not the one that the manifest names.
     """
-    earlier = finished_result(store, batch, file.name, file.sha256, specifications)
+    earlier = finished_result(store, batch, file.name, file.identity, specifications)
     if earlier is not None:
         return earlier
+    there = original(store, file, source_key)
     with (
         tempfile.TemporaryDirectory(prefix="argus-parse-") as scratch,
-        store.open(source_key) as (opened),
+        there.open() as opened,
     ):
-        where = store.uri(source_key)
-        stream = cast("IO[bytes]", _StoreStream(opened, where))
+        stream = cast("IO[bytes]", _StoreStream(opened, there.uri))
         with open_source(stream, Path(scratch), name=file.name) as source:
             # Tables of other bytes would count as those of the manifest's for good.
-            if (source.stored_size, source.sha256) != (file.size, file.sha256):
+            sha256 = source.sha256 if file.sha256 else None
+            if (source.stored_size, sha256) != (file.size, file.sha256):
                 raise BadInput(
                     f"the object has {source.stored_size} bytes with SHA-256 {source.sha256}",
-                    where=where,
-                    expected=f"{file.size} bytes with {file.sha256}, as the manifest says",
+                    where=there.uri,
+                    expected=f"{file.size} bytes with {file.identity}, as the manifest says",
                     hint="It was changed after the upload: upload the batch again",
                 )
             tables = Path(scratch) / "tables"
@@ -99,7 +101,7 @@ def parse_to_bucket(
             )
         result = make_result(
             file.name,
-            input_hash(file.sha256, specifications, parsed.format),
+            input_hash(file.identity, specifications, parsed.format),
             parsed,
             tuple(_put(store, batch, file.name, table) for table in parsed.tables),
         )
@@ -114,7 +116,7 @@ def parse_to_bucket(
 
 
 def finished_result(
-    store: ObjectStore, batch: str, recording: str, sha256: str, specifications: Specifications
+    store: ObjectStore, batch: str, recording: str, identity: str, specifications: Specifications
 ) -> RecordingResult | None:
     """The recording's result, when it is of this input and parser and its objects are all there.
 
@@ -124,7 +126,7 @@ def finished_result(
         result = RecordingResult.from_json(store.get(keys.recording_result(batch, recording)))
     except (ObjectMissing, ValueError):
         return None
-    wanted = input_hash(sha256, specifications, result.format)
+    wanted = input_hash(identity, specifications, result.format)
     if (result.input_hash, result.parser_version) != (wanted, PARSER_VERSION):
         return None
     for table in result.tables:

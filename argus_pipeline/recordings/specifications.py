@@ -16,6 +16,7 @@ from argus_pipeline.batches.manifest import (
     is_catalogue_name,
     is_specification_name,
 )
+from argus_pipeline.batches.originals import original
 from argus_pipeline.errors import BadInput
 from argus_pipeline.recordings.fibex import MAX_CATALOGUE_BYTES, read_fibex
 from argus_pipeline.storage import keys
@@ -111,17 +112,21 @@ def load_specifications(store: ObjectStore, manifest: Manifest, prefix: str) -> 
 
     Raises:
         Unavailable: the store does not answer.
+        BadInput: a file lies in an archive, and is not the one any more that was adopted.
     """
     common = list(store.list(keys.SCHEMAS))
 
     def fetch(
         own: Iterable[BatchFile], is_wanted: Callable[[str], bool], most: int
     ) -> Iterator[SpecificationText]:
-        found = [(prefix + file.name, file.name, file.size) for file in own]
-        found += ((info.key, info.key, info.size) for info in common if is_wanted(info.key))
-        for key, name, size in found:
-            # One that is too large is not even fetched.
-            yield SpecificationText(name, store.get(key) if size <= most else None)
+        # One that is too large is not even fetched.
+        for file in own:
+            there = original(store, file, prefix + file.name)
+            yield SpecificationText(file.name, there.get() if file.size <= most else None)
+        for info in common:
+            if is_wanted(info.key):
+                content = store.get(info.key) if info.size <= most else None
+                yield SpecificationText(info.key, content)
 
     return merge_specifications(
         fetch(manifest.specifications, is_specification_name, MAX_SPECIFICATION_BYTES),

@@ -142,9 +142,10 @@ def _check_store(settings: Settings) -> Iterator[Finding]:
     if not settings.s3_endpoint and not named and not argus_settings.local_environment():
         yield fail("store", "not running, and none is named", f"{_START}, or set ARGUS_S3_ENDPOINT")
         return
-    from argus_pipeline.stack.store_checks import check_store
+    from argus_pipeline.stack.store_checks import check_archives, check_store
 
     yield from check_store(settings)
+    yield from check_archives(settings)
 
 
 def check_dagster() -> Iterator[Finding]:

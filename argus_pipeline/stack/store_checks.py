@@ -13,9 +13,11 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from argus_pipeline.settings import Settings
+from argus_pipeline.errors import ArgusError
+from argus_pipeline.settings import ARCHIVES_VARIABLE, Settings
 from argus_pipeline.stack import stores
 from argus_pipeline.stack.findings import Finding, fail, ok, warn
+from argus_pipeline.storage.archives import allowed_folders
 from argus_pipeline.storage.stale_uploads import read_rule
 
 PROBE_PREFIX: Final = ".argus-doctor/"
@@ -47,6 +49,27 @@ def check_store(settings: Settings) -> Iterator[Finding]:
             yield _guarded(name, check)
     finally:
         probe.clean_up()
+
+
+def check_archives(settings: Settings) -> Iterator[Finding]:
+    """May what `ARGUS_ARCHIVE_BUCKETS` lists be listed, from which recordings are read in place?"""
+    try:
+        folders = allowed_folders(settings)
+    except ArgusError as error:
+        yield fail("archives", str(error), f"Mend {ARCHIVES_VARIABLE}")
+        return
+    client = stores.client(settings)
+    for folder in folders:
+        try:
+            client.list_objects_v2(Bucket=folder.bucket, Prefix=folder.key, MaxKeys=1)
+        except (ClientError, BotoCoreError) as error:
+            yield warn(
+                "archive",
+                f"{folder} cannot be listed: {error}",
+                f"Mend {ARCHIVES_VARIABLE}, or give the keys s3:ListBucket and s3:GetObject there",
+            )
+        else:
+            yield ok("archive", str(folder))
 
 
 class _Probe:

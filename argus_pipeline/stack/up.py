@@ -14,7 +14,7 @@ from typing import Final
 
 from argus_pipeline.engine.options import BROKER_VARIABLE, ENGINE_VARIABLE, Engine
 from argus_pipeline.errors import ArgusError, Unavailable
-from argus_pipeline.settings import Settings, load, with_driver
+from argus_pipeline.settings import ARCHIVES_VARIABLE, Settings, load, with_driver
 from argus_pipeline.stack import plan as plans
 from argus_pipeline.stack import processes
 from argus_pipeline.stack.dagster_processes import code_location
@@ -87,6 +87,9 @@ def up(
             **_start_broker(stack, plan, progress),
             "DAGSTER_HOME": str(stack.home / "dagster"),
         }
+        if archives := os.environ.get(ARCHIVES_VARIABLE):
+            # `argus adopt` has to know what Argus may read.
+            environment[ARCHIVES_VARIABLE] = archives
         state = replace(
             state,
             store=plan.store,

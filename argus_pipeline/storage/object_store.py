@@ -10,7 +10,7 @@ import hashlib
 import mimetypes
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, cast
@@ -21,7 +21,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from argus_pipeline.errors import ArgusError, Unavailable
+from argus_pipeline.errors import ArgusError, BadInput, Unavailable
 from argus_pipeline.settings import Settings
 from argus_pipeline.storage.expect import without_expect
 
@@ -50,6 +50,10 @@ class ObjectMissing(ArgusError):
     """There is no object under this key."""
 
 
+class ObjectChanged(BadInput):
+    """The object under this key is not the one with the ETag that was asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
     """One object: key (relative to the prefix), size in bytes, ETag without quotes, time (UTC)."""
@@ -69,10 +73,21 @@ class ObjectStore:
         self._prefix = f"{settings.s3_prefix}/" if settings.s3_prefix else ""
         self._client = client or s3_client(settings)
         self._filesystem: S3FileSystem | None = None
+        self._elsewhere: dict[str, ObjectStore] = {}
 
     def uri(self, key: str) -> str:
         """The `s3://` address of a key, as polars, s3fs and the AWS command line take it."""
         return f"s3://{self.bucket}/{self._prefix}{key}"
+
+    def elsewhere(self, bucket: str) -> ObjectStore:
+        """Another bucket by the same address and keys; its keys are whole ones.
+
+        Whoever lets the name of the bucket come from outside has to check it first.
+        """
+        if bucket not in self._elsewhere:
+            there = replace(self.settings, s3_bucket=bucket, s3_prefix="")
+            self._elsewhere[bucket] = ObjectStore(there, client=self._client)
+        return self._elsewhere[bucket]
 
     @property
     def client(self) -> Any:
@@ -136,33 +151,32 @@ class ObjectStore:
                 raise
         return ObjectInfo(key, found["ContentLength"], _etag(found), found["LastModified"])
 
-    def get(self, key: str) -> bytes:
-        """All bytes of an object that is known to be small.
+    def get(self, key: str, *, etag: str | None = None) -> bytes:
+        """All bytes of an object that is known to be small; of the one with this ETag, if given.
 
         Raises:
             ObjectMissing: there is none.
+            ObjectChanged: there is another one.
         """
-        return self.get_with_etag(key)[0]
+        return self.get_with_etag(key, etag=etag)[0]
 
-    def get_with_etag(self, key: str, *, limit: int | None = None) -> tuple[bytes, str]:
+    def get_with_etag(
+        self, key: str, *, limit: int | None = None, etag: str | None = None
+    ) -> tuple[bytes, str]:
         """All bytes of a small object and the ETag that belongs to just these bytes.
 
         With a limit, one byte more than it at the most is read, so that the reader notices.
 
         Raises:
             ObjectMissing: there is none.
+            ObjectChanged: there is another one than the one with the ETag that was asked for.
             Unavailable: the answer broke off.
         """
         with translated_errors(self.uri(key)):
-            try:
-                found = self._client.get_object(Bucket=self.bucket, Key=self._prefix + key)
-                # Its own `with` hands over what lies below it, without its checks and errors.
-                with closing(found["Body"]) as body:
-                    data = cast(bytes, body.read(None if limit is None else limit + 1))
-            except ClientError as error:
-                if _is_missing(error):
-                    raise ObjectMissing("there is no object", where=self.uri(key)) from error
-                raise
+            found = self._get(key, etag)
+            # Its own `with` hands over what lies below it, without its checks and errors.
+            with closing(found["Body"]) as body:
+                data = cast(bytes, body.read(None if limit is None else limit + 1))
         # botocore compares with the length only where all of it is asked for: a manifest that a
         # cut connection shortened was taken for a bad one.
         wanted = found["ContentLength"] if limit is None else min(found["ContentLength"], limit + 1)
@@ -177,19 +191,29 @@ class ObjectStore:
         with translated_errors(self.uri(key)):
             self._client.download_file(self.bucket, self._prefix + key, str(path))
 
-    def open(self, key: str) -> IO[bytes]:
-        """An object as a file, read in blocks with read-ahead: for recordings of any size."""
+    def open(self, key: str, *, etag: str | None = None) -> IO[bytes]:
+        """An object as a file, read in blocks with read-ahead: for recordings of any size.
+
+        Every block is asked for with `If-Match` (s3fs does it), so all of them are of one object.
+
+        Raises:
+            ObjectMissing: there is none.
+            ObjectChanged: there is another one than the one with this ETag.
+        """
         path = self.uri(key).removeprefix("s3://")
         try:
-            return cast(
-                "IO[bytes]",
-                self.filesystem.open(path, "rb", block_size=_READ_BLOCK, cache_type="readahead"),
+            opened = self.filesystem.open(
+                path, "rb", block_size=_READ_BLOCK, cache_type="readahead"
             )
         except FileNotFoundError as error:
             raise ObjectMissing("there is no object", where=self.uri(key)) from error
         # s3fs passes on the errors of aiobotocore, aiohttp and the socket, which share no base.
         except Exception as error:
             raise Unavailable(f"opening failed: {error}", where=self.uri(key)) from error
+        if etag is not None and _etag(opened.details) != etag:
+            opened.close()
+            raise self._changed(key, etag)
+        return cast("IO[bytes]", opened)
 
     def put(self, key: str, data: bytes, *, only_if_new: bool = False) -> str:
         """Write an object in one PUT and return its ETag.
@@ -264,15 +288,29 @@ class ObjectStore:
         """The SHA-256 of an object's bytes in hex, read in blocks."""
         digest = hashlib.sha256()
         with translated_errors(self.uri(key)):
-            try:
-                body = self._client.get_object(Bucket=self.bucket, Key=self._prefix + key)["Body"]
-            except ClientError as error:
-                if _is_missing(error):
-                    raise ObjectMissing("there is no object", where=self.uri(key)) from error
-                raise
-            for chunk in body.iter_chunks(_READ_BLOCK):
+            for chunk in self._get(key)["Body"].iter_chunks(_READ_BLOCK):
                 digest.update(chunk)
         return digest.hexdigest()
+
+    def _get(self, key: str, etag: str | None = None) -> Any:
+        condition = {} if etag is None else {"IfMatch": f'"{etag}"'}
+        try:
+            found = self._client.get_object(Bucket=self.bucket, Key=self._prefix + key, **condition)
+        except ClientError as error:
+            if _is_missing(error):
+                raise ObjectMissing("there is no object", where=self.uri(key)) from error
+            if etag is not None and _code(error) in {"PreconditionFailed", "412"}:
+                raise self._changed(key, etag) from error
+            raise
+        if etag is not None and _etag(found) != etag:  # a store that does not know If-Match
+            found["Body"].close()
+            raise self._changed(key, etag)
+        return found
+
+    def _changed(self, key: str, etag: str) -> ObjectChanged:
+        return ObjectChanged(
+            "another object is there now", where=self.uri(key), expected=f"the one with ETag {etag}"
+        )
 
 
 def s3_client(settings: Settings) -> Any:

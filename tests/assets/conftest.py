@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from adopt.made import ARCHIVE
 from dagster_aws.s3 import S3PickleIOManager, S3Resource
 
 from argus_pipeline.database.migrate import migrate
@@ -112,7 +113,10 @@ def pipeline(
     )
     resources = {
         "object_store": ObjectStoreResource(
-            s3=s3, bucket=store_settings.s3_bucket, prefix=store_settings.s3_prefix
+            s3=s3,
+            bucket=store_settings.s3_bucket,
+            prefix=store_settings.s3_prefix,
+            archives=ARCHIVE,
         ),
         "database": DatabaseResource(url=database_url),
         "embedder": EmbedderResource(),

@@ -14,6 +14,7 @@ from argus_pipeline.batches.arrivals import (
     days_to_look_at,
     decide,
     folders_to_read,
+    without_a_backlog,
 )
 from argus_pipeline.batches.manifest import BatchFile, Manifest
 
@@ -108,9 +109,11 @@ def test_a_cursor_that_cannot_be_read_starts_again(text: str) -> None:
     assert isinstance(Cursor.from_text(text), Cursor)
 
 
-@given(st.text(), st.dictionaries(st.text(), st.text()))
-def test_a_cursor_reads_back_as_written(position: str, rejected: dict[str, str]) -> None:
-    cursor = Cursor(position, rejected)
+@given(st.text(), st.dictionaries(st.text(), st.text()), st.text())
+def test_a_cursor_reads_back_as_written(
+    position: str, rejected: dict[str, str], new_position: str
+) -> None:
+    cursor = Cursor(position, rejected, new_position)
     assert Cursor.from_text(cursor.to_text()) == cursor
 
 
@@ -125,6 +128,35 @@ def test_all_unknown_folders_are_read_and_the_known_ones_in_turn() -> None:
         assert len(reading) == 3
         seen |= {folder.name for folder in reading[1:]}
     assert seen == known
+
+
+def test_what_one_look_can_deal_with_is_left_as_it_is() -> None:
+    folders = [Folder(DAY, f"b{i}") for i in range(5)]
+    assert without_a_backlog(folders, {"b0"}, Cursor(new_position="b3"), 4) == (folders, "")
+
+
+def test_of_a_backlog_the_newest_are_read_each_time_and_the_others_in_turn() -> None:
+    archive = [Folder(DAY, f"2019-{i:03}") for i in range(100)]
+    folders = [Folder(DAY, "known"), *archive]
+    cursor, seen = Cursor(), set()
+    for look in range(20):
+        upload = Folder(DAY, f"2026-{look:03}")
+        folders.append(upload)
+        now, position = without_a_backlog(folders, {"known"}, cursor, 20)
+        names = {folder.name for folder in now}
+        assert {"known", upload.name} <= names, "an upload of now does not wait"
+        assert len(names - {"known"}) == 20
+        cursor = Cursor(new_position=position)
+        seen |= names
+    assert {folder.name for folder in folders} == seen, "and nothing waits for ever"
+
+
+def test_the_copies_of_a_batch_are_looked_at_together() -> None:
+    copies = [Folder(DAY, "b0"), Folder(date(2026, 11, 24), "b0")]
+    now, _ = without_a_backlog(
+        [*copies, *(Folder(DAY, f"b{i}") for i in range(1, 9))], set(), Cursor(), 4
+    )
+    assert set(copies) <= set(now)
 
 
 def test_the_window_holds_the_days_back_and_tomorrow() -> None:

@@ -33,13 +33,15 @@ GOOD: dict[str, Any] = {
 }
 
 NAMES = st.text("abcXYZ019._-", min_size=1, max_size=30).filter(is_safe_name)
+FILE_NAMES = NAMES.filter(lambda name: name != "manifest.json")
+SIZES = st.integers(0, 2**50)
+HASHES = st.text("0123456789abcdef", min_size=64, max_size=64)
+SOURCES = st.builds("s3://archive/{}/{}".format, NAMES, NAMES)
+ETAGS = st.from_regex(r"[!#-~]{1,40}", fullmatch=True)
 FILES = st.lists(
-    st.builds(
-        BatchFile,
-        NAMES.filter(lambda name: name != "manifest.json"),
-        st.integers(0, 2**50),
-        st.text("0123456789abcdef", min_size=64, max_size=64),
-    ),
+    st.builds(BatchFile, FILE_NAMES, SIZES, HASHES)
+    | st.builds(BatchFile, FILE_NAMES, SIZES, st.none(), SOURCES, ETAGS)
+    | st.builds(BatchFile, FILE_NAMES, SIZES, HASHES, SOURCES, st.none() | ETAGS),
     min_size=1,
     max_size=5,
     unique_by=lambda file: file.name,
@@ -238,6 +240,48 @@ def test_tags_that_are_no_texts_are_refused(tags: Any) -> None:
 def test_half_a_surrogate_pair_is_refused_for_no_utf8_can_hold_it(field: str) -> None:
     with pytest.raises(BadManifest, match=f"field '{field}' has half a surrogate pair"):
         parse({**GOOD, field: {"a": "\ud800"}})
+
+
+SOURCE = "s3://archive/logs/ecu1.dlt"
+
+
+def test_a_file_may_lie_elsewhere_and_be_known_by_its_etag() -> None:
+    adopted = with_file(sha256=None, source=SOURCE, etag="5d41-2")
+    [file] = parse(adopted).files
+    assert file == BatchFile("ecu1.dlt", 4, None, SOURCE, "5d41-2")
+    assert file.identity == f"etag:5d41-2 {SOURCE}"
+    assert json.loads(parse(adopted).to_json())["files"] == [
+        {"name": "ecu1.dlt", "size": 4, "source": SOURCE, "etag": "5d41-2"}
+    ]
+    [with_both] = parse(with_file(source=SOURCE, etag="5d41-2")).files
+    assert with_both.identity == SHA
+    [by_hash] = parse(with_file(source=SOURCE)).files
+    assert (by_hash.sha256, by_hash.etag) == (SHA, None)
+
+
+def test_an_etag_without_a_source_is_not_looked_at() -> None:
+    assert parse(with_file(etag=7)).files == (BatchFile("ecu1.dlt", 4, SHA),)
+    with pytest.raises(BadManifest, match="sha256' is None"):
+        parse(with_file(sha256=None, etag="5d41"))
+
+
+@pytest.mark.parametrize(
+    "source", ["", 7, [], "logs/a", "http://a/b", "s3://archive", "s3://archive/../argus/x"]
+)
+def test_a_source_that_is_no_address_is_refused_by_its_field(source: Any) -> None:
+    with pytest.raises(BadManifest, match=r"field 'files\[0\].source' is .*s3://bucket/key"):
+        parse(with_file(source=source, etag="e"))
+
+
+@pytest.mark.parametrize("etag", ["", 7, 'a"b', "a b", "a\n", "ü", "x" * 257])
+def test_an_etag_that_is_none_is_refused_by_its_field(etag: Any) -> None:
+    with pytest.raises(BadManifest, match=r"field 'files\[0\].etag'"):
+        parse(with_file(sha256=None, source=SOURCE, etag=etag))
+
+
+def test_a_source_with_neither_etag_nor_hash_is_refused() -> None:
+    with pytest.raises(BadManifest, match=r"files\[0\].sha256' is None"):
+        parse(with_file(sha256=None, source=SOURCE))
 
 
 def test_unknown_fields_are_kept() -> None:

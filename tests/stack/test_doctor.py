@@ -12,7 +12,7 @@ from argus_pipeline.settings import Settings
 from argus_pipeline.stack import doctor
 from argus_pipeline.stack.findings import Finding, Level
 from argus_pipeline.stack.layout import Stack
-from argus_pipeline.stack.store_checks import check_store
+from argus_pipeline.stack.store_checks import check_archives, check_store
 from argus_pipeline.storage.object_store import ObjectStore
 
 
@@ -41,6 +41,19 @@ def test_wrong_keys_are_told_from_a_store_that_does_not_answer(store_settings: S
     (gone,) = check_store(replace(store_settings, s3_endpoint="http://127.0.0.1:9"))
     assert gone.level is Level.FAIL
     assert "does not answer" in gone.what
+
+
+def test_each_archive_is_looked_at(store_settings: Settings) -> None:
+    assert list(check_archives(store_settings)) == []
+    own = f"{store_settings.s3_bucket}/archive"
+    named = replace(store_settings, archive_buckets=(own, "absent-bucket"))
+    there, absent = check_archives(named)
+    assert (there.level, there.what) == (Level.OK, f"s3://{own}/")
+    assert absent.level is Level.WARN
+    assert "absent-bucket" in absent.what
+    (bad,) = check_archives(replace(store_settings, archive_buckets=("no bucket",)))
+    assert bad.level is Level.FAIL
+    assert "ARGUS_ARCHIVE_BUCKETS" in bad.what
 
 
 def test_a_missing_bucket_is_named(store_settings: Settings) -> None:

@@ -241,6 +241,7 @@ def test_named_servers_take_the_place_of_our_own(
     monkeypatch.setenv("ARGUS_S3_BUCKET", "named")
     monkeypatch.setenv("ARGUS_S3_ACCESS_KEY", store_settings.s3_access_key or "")
     monkeypatch.setenv("ARGUS_S3_SECRET_KEY", store_settings.s3_secret_key or "")
+    monkeypatch.setenv("ARGUS_ARCHIVE_BUCKETS", "archive,bench/2025")
     parts = started(stack, with_dagster=False)
     assert (parts["postgres"], parts["store"]) == ("external", "external")
     assert stack.running() == []
@@ -248,6 +249,7 @@ def test_named_servers_take_the_place_of_our_own(
     assert environment["ARGUS_DATABASE_URL"] == database_url
     assert environment["ARGUS_DAGSTER_DATABASE_URL"].startswith("postgresql+psycopg2://")
     assert environment["ARGUS_S3_BUCKET"] == "named"
+    assert environment["ARGUS_ARCHIVE_BUCKETS"] == "archive,bench/2025"
     # Once nothing is named any more, our own servers are started again.
     for name in [name for name in os.environ if name.startswith(("ARGUS_S3_", "ARGUS_DATA"))]:
         monkeypatch.delenv(name)

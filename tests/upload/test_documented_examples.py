@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -104,4 +105,13 @@ def test_the_page_names_every_field_of_a_manifest() -> None:
     assert fields == {
         *("schema", "batch", "vehicle", "platform", "firmware", "firmware_from", "campaign"),
         *("priority", "created", "files", "tags"),
+        *("source", "etag", "sha256"),
     }
+
+
+def test_the_file_that_lies_elsewhere_on_the_page_is_a_good_one() -> None:
+    [entry] = re.findall(r'^\{"name".*"source".*\}$', PAGE, re.MULTILINE)
+    manifest = json.loads(example("json")) | {"files": [json.loads(entry)]}
+    [file] = parse_manifest(json.dumps(manifest).encode(), key="docs/uploading.md").files
+    assert file.sha256 is None
+    assert file.source == "s3://archive/logs/LFV3A23C0K3000001/ecu1.dlt"
