@@ -12,6 +12,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
@@ -68,6 +69,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         rooms = Path(metafunc.definition.path).relative_to(ROOT / "tests").parts
         stores = STORES if EVERY_STORE.intersection(rooms) else STORES[-1:]
         metafunc.parametrize("store_server", stores, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _environment_as_found() -> Iterator[None]:
+    """What a module's tests leave in the environment does not reach the next module."""
+    with patch.dict(os.environ):
+        yield
 
 
 def pytest_report_header() -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
+from unittest.mock import patch
 
 from argus_pipeline import settings
 from argus_pipeline.stack.layout import Stack
@@ -84,11 +85,19 @@ class Ground:
     @cached_property
     def instance(self) -> DagsterInstance:
         """Dagster's own records."""
-        from dagster import DagsterInstance
+        return open_instance(self.addresses)
 
-        for name in ("DAGSTER_HOME", "ARGUS_DAGSTER_DATABASE_URL"):
-            os.environ[name] = self.addresses[name]
-        return DagsterInstance.get()
+
+def open_instance(addresses: Mapping[str, str]) -> DagsterInstance:
+    """Dagster's own records of a stack, connected now: the process keeps its own environment."""
+    from dagster import DagsterInstance
+
+    names = ("DAGSTER_HOME", "ARGUS_DAGSTER_DATABASE_URL")
+    with patch.dict(os.environ, {name: addresses[name] for name in names}):
+        instance = DagsterInstance.get()
+        instance.get_run_records(limit=1)
+        instance.get_dynamic_partitions("batch")
+    return instance
 
 
 def eventually(what: Callable[[], _T], seconds: float, pause: float = 0.1) -> _T:

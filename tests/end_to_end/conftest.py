@@ -19,6 +19,8 @@ from typing import Any
 import boto3
 import pytest
 
+from benchmarks.chaos.ground import open_instance
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -129,16 +131,7 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def dagster_instance(stack: Stack) -> Iterator[Any]:
     """Dagster's own records, read as the UI reads them."""
-    import dagster as dg
-
-    names = ("DAGSTER_HOME", "ARGUS_DAGSTER_DATABASE_URL")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in names:
-            patch.setenv(name, stack.addresses[name])
-        instance = dg.DagsterInstance.get()
-        # Connects now: other tests must not find these variables.
-        instance.get_run_records(limit=1)
-        instance.get_dynamic_partitions("batch")
+    instance = open_instance(stack.addresses)
     with instance:
         yield instance
 

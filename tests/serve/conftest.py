@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx
 import pytest
@@ -35,21 +36,17 @@ def world(
     name = f"serve_{uuid.uuid4().hex[:8]}"
     postgres.ensure_database(name)
     store = SeaweedFS(servers_folder / "serve-store", bucket="argus-serve")
-    kept = {k: os.environ.get(k) for k in ("DAGSTER_HOME", "ARGUS_DAGSTER_DATABASE_URL")}
     try:
         store.start()
         url = postgres.url(name)
         settings = store.settings("argus-serve", prefix="p")
-        made = World(settings, url, servers_folder / "serve-dagster")
-        made.reports = fill(made, tmp_path_factory.mktemp("fleet"))
+        with patch.dict(os.environ):
+            made = World(settings, url, servers_folder / "serve-dagster")
+            made.reports = fill(made, tmp_path_factory.mktemp("fleet"))
         yield made
         made.close()
     finally:
         store.stop()
-        for key, value in kept.items():
-            os.environ.pop(key, None)
-            if value is not None:
-                os.environ[key] = value
 
 
 @dataclass
@@ -70,12 +67,9 @@ def serving(world: World, options: Options = FREE) -> Iterator[Served]:
     """Serve the fleet on a free port."""
     from dataclasses import replace
 
-    from argus_pipeline.settings import with_driver
-
-    os.environ["ARGUS_DAGSTER_DATABASE_URL"] = with_driver(world.url, "psycopg2")
     settings = replace(world.settings, database_url=world.url)
-    context = make_context(options, settings, ObjectStore(settings))
-    os.environ["ARGUS_DAGSTER_DATABASE_URL"] = with_driver(world.url, "psycopg2")
+    with patch.dict(os.environ, world.environment):
+        context = make_context(options, settings, ObjectStore(settings))
     context.instance = world.instance
     sock = listen(options)
     server = make_server(make_app(context))

@@ -46,8 +46,11 @@ class World:
         (home / "dagster.yaml").write_text(
             json.dumps({"storage": storage, "telemetry": {"enabled": False}})
         )
-        os.environ["ARGUS_DAGSTER_DATABASE_URL"] = with_driver(url, "psycopg2")
-        os.environ["DAGSTER_HOME"] = str(home)
+        self.environment = {
+            "ARGUS_DAGSTER_DATABASE_URL": with_driver(url, "psycopg2"),
+            "DAGSTER_HOME": str(home),
+        }
+        os.environ.update(self.environment)
         self.instance = dg.DagsterInstance.from_config(str(home))
         self.instance.get_run_records(limit=1)
         engine = create_engine(url)
