@@ -52,11 +52,12 @@ def _stores_line() -> str:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)  # before xdist puts the groups into the names
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The whole stack first: it takes longest. One worker starts it; files stay whole with one."""
     items.sort(key=lambda item: item.get_closest_marker("end_to_end") is None)
-    for item in items:
-        if item.config.pluginmanager.hasplugin("xdist"):
+    if getattr(config.option, "loadgroup", False):
+        for item in items:
             whole_stack = item.get_closest_marker("end_to_end") is not None
             group = "end_to_end" if whole_stack else str(item.path)
             item.add_marker(pytest.mark.xdist_group(group))
