@@ -17,7 +17,7 @@ demo: install ## From upload to report, on a simulated fleet and real samples: t
 	@$(BIN)/argus demo
 
 test: lint ## The tests, the whole stack included (some 25 minutes on 2 cores)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-native: install ## The parser's own C++ tests, under address, undefined-behaviour and thread sanitizers
 	@PATH="$(abspath $(BIN)):$$PATH" sh tools/test_native.sh

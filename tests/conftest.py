@@ -12,6 +12,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -52,15 +53,22 @@ def _stores_line() -> str:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist puts the groups into the names
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The whole stack first: it takes longest. One worker starts it; files stay whole with one."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The whole stack first: it takes longest."""
     items.sort(key=lambda item: item.get_closest_marker("end_to_end") is None)
-    if getattr(config.option, "loadgroup", False):
-        for item in items:
-            whole_stack = item.get_closest_marker("end_to_end") is not None
-            group = "end_to_end" if whole_stack else str(item.path)
-            item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file stays with one of xdist's workers, and so does all that starts the whole stack."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            whole_stack = nodeid.startswith("tests/end_to_end/")
+            return "tests/end_to_end" if whole_stack else str(super()._split_scope(nodeid))
+
+    return Scheduling(config, log)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
