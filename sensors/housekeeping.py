@@ -1,7 +1,8 @@
 """By night: the knowledge base is brought up to date, old partition keys, data and records go.
 
-Partition keys and data only where that is configured, Dagster's own records after 30 days. What may go is decided here by three questions:
-is the batch old enough, is it done or given up, and does no run of it go on.
+Partition keys and data only where that is configured, Dagster's own records after 30 days. What may
+go of a batch is decided here by three questions: is the batch old enough, is it done
+or given up, and does no run of it go on.
 """
 
 from collections.abc import Sequence

@@ -121,6 +121,8 @@ def compact(
     Raises:
         BadInput: an object is of another version.
     """
+    with lock():
+        finish(store)  # of one that was torn no partial may be left to lead there
     days = 0
     months: set[str] = set()
     seen = taken = 0
@@ -186,4 +188,3 @@ def _read(store: ObjectStore, key: str, schema: pl.Schema) -> pl.DataFrame:
             hint="`argus compare --rebuild` makes the roll-ups anew from the batches' statistics",
         )
     return frame
-

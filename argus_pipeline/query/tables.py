@@ -73,7 +73,7 @@ _FLEET: Final = {
 }
 _HISTORY: Final = {
     "history_by_day": "hours of a batch under a firmware, or a fault of it; `month` is a partition",
-    "history_by_month": "hours of a platform and day under a firmware, or a fault: over all batches",
+    "history_by_month": "the same by platform and day, summed over batches",
 }
 HISTORY: Final = {"history_by_day": keys.FLEET_BY_DAY, "history_by_month": keys.FLEET_BY_MONTH}
 """Where the tables lie that are partitioned by month, as Hive names folders."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
@@ -45,17 +45,21 @@ def fleet_cells(count: int) -> pl.DataFrame:
     dice = np.random.default_rng(1)
     number = pl.int_range(count, eager=True)
     vehicle = number // BATCHES_A_VEHICLE
-    batches = pl.DataFrame({"number": number, "v": vehicle}).select(
-        batch=pl.format("b-{}", pl.col("number").cast(pl.String).str.zfill(6)),
-        created=pl.lit(_START) + pl.duration(seconds=pl.col("number") * 26),
-        platform=pl.when(pl.col("v") % 2 == 0).then(pl.lit(PLATFORMS[0])).otherwise(
-            pl.lit(PLATFORMS[1])
-        ),
-        vehicle=pl.format("S{}", pl.col("v").cast(pl.String).str.zfill(12)),
-        updated_from=pl.lit(_BEFORE),
-        updated_to=pl.lit(_AFTER),
-        number="number",
-    ).with_columns(day=pl.col("created").cast(pl.Date))
+    batches = (
+        pl.DataFrame({"number": number, "v": vehicle})
+        .select(
+            batch=pl.format("b-{}", pl.col("number").cast(pl.String).str.zfill(6)),
+            created=pl.lit(_START) + pl.duration(seconds=pl.col("number") * 26),
+            platform=pl.when(pl.col("v") % 2 == 0)
+            .then(pl.lit(PLATFORMS[0]))
+            .otherwise(pl.lit(PLATFORMS[1])),
+            vehicle=pl.format("S{}", pl.col("v").cast(pl.String).str.zfill(12)),
+            updated_from=pl.lit(_BEFORE),
+            updated_to=pl.lit(_AFTER),
+            number="number",
+        )
+        .with_columns(day=pl.col("created").cast(pl.Date))
+    )
     hours = batches.join(pl.DataFrame({"firmware": [_BEFORE, _AFTER]}), how="cross")
     hours = hours.with_columns(
         kind=pl.lit(HOURS),

@@ -205,7 +205,12 @@ def test_a_compaction_that_was_torn_is_finished_by_the_next(
 
 
 def test_a_bound_is_kept_and_the_next_goes_on(object_store: ObjectStore) -> None:
-    put_some(object_store, range(17, 21))  # two before midnight, two after it
+    put_some(object_store, range(1))
+    day = timedelta(days=1)
+    later = exposures(v2=1.0).with_columns(pl.col("first_time", "last_time").dt.offset_by("1d"))
+    found = counts(("E001", "v2", 1), first_time=START + day, last_time=START + day)
+    for number in range(1, 4):
+        put_batch(object_store, number, later, found)
     update(object_store)
     first = compact(object_store, nullcontext, most=1)
     assert (first.days, first.batches, first.more) == (1, 1, True)
@@ -243,6 +248,4 @@ def test_sql_has_views_of_it(object_store: ObjectStore) -> None:
         sql = "SELECT month, sum(messages) AS n FROM fleet.history_by_month GROUP BY month"
         assert session.ask(sql).frame().rows() == [("2026-11", 26)]
     with QuerySession(object_store, None, batch=first) as session:
-        assert session.ask("SELECT DISTINCT batch FROM history_by_day").frame().rows() == [
-            (first,)
-        ]
+        assert session.ask("SELECT DISTINCT batch FROM history_by_day").frame().rows() == [(first,)]

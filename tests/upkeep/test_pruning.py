@@ -1,7 +1,5 @@
 """Dagster's records are pruned: real runs in a real Postgres, before and after."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.test_utils import instance_for_test
 
 from argus_pipeline import run_records
@@ -22,14 +21,15 @@ BATCHES = dg.DynamicPartitionsDefinition(name="batch")
 NOW = datetime.now(UTC)
 
 
-@dg.asset(partitions_def=BATCHES, check_specs=[dg.AssetCheckSpec("whole", asset="raw_batch")])
+@dg.asset(
+    partitions_def=BATCHES,
+    check_specs=[dg.AssetCheckSpec("whole", asset="raw_batch", partitions_def=BATCHES)],
+)
 def raw_batch(context: dg.AssetExecutionContext) -> Iterator[Any]:
     if "fail" in context.run.tags:
         raise dg.Failure("bad", allow_retries=False)
     context.log.info("one of many lines")
-    yield dg.MaterializeResult(
-        metadata={"n": 1}, tags={"kind": "test"}, check_results=[dg.AssetCheckResult(passed=True)]
-    )
+    yield dg.MaterializeResult(metadata={"n": 1}, check_results=[dg.AssetCheckResult(passed=True)])
 
 
 @dg.asset(deps=[raw_batch], partitions_def=BATCHES)
@@ -102,15 +102,13 @@ class Records:
                     key, dg.DagsterEventType.ASSET_MATERIALIZATION
                 ),
                 storage.get_latest_tags_by_partition(
-                    key, dg.DagsterEventType.ASSET_MATERIALIZATION, tag_keys=["kind"]
+                    key, dg.DagsterEventType.ASSET_MATERIALIZATION, tag_keys=[DATA_VERSION_TAG]
                 ),
             )
         event = self.instance.get_latest_materialization_event(dg.AssetKey("fleet"))
         found["fleet"] = event and event.run_id
         for name in ("whole", "adds_up"):
-            check = dg.AssetCheckKey(
-                dg.AssetKey("raw_batch" if name == "whole" else "fleet"), name
-            )
+            check = dg.AssetCheckKey(dg.AssetKey("raw_batch" if name == "whole" else "fleet"), name)
             latest = storage.get_latest_asset_check_execution_by_key([check])
             found[name] = {k: (v.run_id, v.status) for k, v in latest.items()}
         found["newest"] = {name: run_records.newest_outcome(self.instance, name) for name in names}
@@ -125,9 +123,7 @@ class Records:
 def records(database_url: str) -> Iterator[Records]:
     engine = create_engine(database_url)
     url = engine.url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
-    with instance_for_test(
-        overrides={"storage": {"postgres": {"postgres_url": url}}}
-    ) as instance:
+    with instance_for_test(overrides={"storage": {"postgres": {"postgres_url": url}}}) as instance:
         yield Records(instance, engine)
     engine.dispose()
 
