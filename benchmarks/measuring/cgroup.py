@@ -33,6 +33,11 @@ class Group:
         for folder in self._folders:
             (folder / "cgroup.procs").write_text(str(pid))
 
+    def release(self, pid: int) -> None:
+        """Take a process out of it; what it started stays in."""
+        for folder in self._folders:
+            (folder.parent / "cgroup.procs").write_text(str(pid))
+
     def limit(self, cores: float | None) -> None:
         """Hold all of it together to a share of a core, or to nothing."""
         quota = None if cores is None else round(cores * _PERIOD_US)
