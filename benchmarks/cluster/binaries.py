@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -18,12 +19,16 @@ from argus_pipeline.errors import ArgusError, Unavailable
 KUBERNETES: Final = "v1.37.2"
 ETCD: Final = "v3.7.0"
 """Debian's is too old: watches end in "Too large resource version"."""
+KUSTOMIZE: Final = (5, 0)
+"""Debian's kubectl has 2.0, which knows neither components nor replacements."""
 BUILD_S: Final = 3000.0
 _TARGETS: Final = {
     "etcd": "go.etcd.io/etcd/server/v3",
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
     "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+    "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
 }
+_KUBECTL: Final = {"kubectl": "k8s.io/kubernetes/cmd/kubectl"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,44 +50,56 @@ def cache_folder() -> Path:
     return (Path(named) if named else usual / "argus" / "kubernetes").resolve()
 
 
+def find_kubectl() -> str | None:
+    """A kubectl that is new enough: the system's, or one that was built here."""
+    for found in (shutil.which("kubectl"), str(_folder() / "kubectl")):
+        if found is None or not Path(found).exists():
+            continue
+        said = subprocess.run([found, "version", "--client"], capture_output=True, text=True)
+        version = re.search(r"Kustomize Version: v(\d+)\.(\d+)", said.stdout)
+        if version is not None and (int(version[1]), int(version[2])) >= KUSTOMIZE:
+            return found
+    return None
+
+
 def binaries() -> Binaries:
     """Find the programs, and build what is missing: some five minutes, the first time.
 
     Raises:
-        ArgusError: Go or kubectl is not installed.
+        ArgusError: they must be built, and Go is not installed.
         Unavailable: they cannot be built.
     """
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        raise ArgusError("kubectl is not installed", hint="apt install kubernetes-client")
-    folder = cache_folder() / f"{KUBERNETES}-etcd-{ETCD}"
-    missing = [name for name in _TARGETS if not (folder / name).exists()]
+    folder, kubectl = _folder(), find_kubectl()
+    wanted = _TARGETS if kubectl else _TARGETS | _KUBECTL
+    missing = {name: target for name, target in wanted.items() if not (folder / name).exists()}
     if missing:
         go = shutil.which("go")
         if go is None:
             raise ArgusError(
                 f"{', '.join(missing)} must be built once, and Go is not installed",
                 where=str(folder),
-                hint="Install Go 1.25 or newer, or put the programs of a release there",
+                hint="Install Go 1.26 or newer, or put the programs of a release there",
             )
         folder.mkdir(parents=True, exist_ok=True)
-        for name in missing:
+        for name, target in missing.items():
             print(f"building {name} (minutes, once) into {folder}", flush=True)
-            _build(go, name, folder)
-    return Binaries(folder, kubectl)
+            _build(go, target, folder / name)
+    return Binaries(folder, kubectl or str(folder / "kubectl"))
 
 
-def _build(go: str, name: str, folder: Path) -> None:
+def _folder() -> Path:
+    return cache_folder() / f"{KUBERNETES}-etcd-{ETCD}"
+
+
+def _build(go: str, target: str, program: Path) -> None:
     """Build one from a throw-away module: `go install` refuses modules that replace others."""
-    target = _TARGETS[name]
-    module, version = (
-        (target, ETCD) if name == "etcd" else ("k8s.io/kubernetes", KUBERNETES)
-    )
-    work = folder.parent / "modules" / ("etcd" if name == "etcd" else "kubernetes")
+    ours = target.startswith("k8s.io/kubernetes/")
+    module, version = ("k8s.io/kubernetes", KUBERNETES) if ours else (target, ETCD)
+    work = cache_folder() / "modules" / ("kubernetes" if ours else "etcd")
     work.mkdir(parents=True, exist_ok=True)
     if not (work / "go.sum").exists():
-        (work / "go.mod").write_text("module example.invalid/programs\n\ngo 1.25\n")
-        imports = [t for t in _TARGETS.values() if t.startswith(module)]
+        (work / "go.mod").write_text("module example.invalid/programs\n\ngo 1.26.0\n")
+        imports = [t for t in (_TARGETS | _KUBECTL).values() if t.startswith(module)]
         lines = "\n".join(f'\t_ "{path}"' for path in imports)
         (work / "programs.go").write_text(
             f"//go:build tools\n\npackage programs\n\nimport (\n{lines}\n)\n"
@@ -97,7 +114,10 @@ def _build(go: str, name: str, folder: Path) -> None:
                 edits.append(f"-replace={path}={path}@v0{version.removeprefix('v1')}")
         _go(go, work, "mod", "edit", *edits)
         _go(go, work, "mod", "tidy")
-    _go(go, work, "build", "-trimpath", "-ldflags=-s -w", "-o", str(folder / name), target)
+    # Whole, or not there: the build may be ended.
+    beside = program.with_suffix(".part")
+    _go(go, work, "build", "-trimpath", "-ldflags=-s -w", "-o", str(beside), target)
+    beside.replace(program)
 
 
 def _go(go: str, folder: Path, *arguments: str) -> str:
@@ -111,7 +131,9 @@ def _go(go: str, folder: Path, *arguments: str) -> str:
             timeout=BUILD_S,
         )
     except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"took longer than {BUILD_S:.0f} s", where=f"go {arguments[0]}") from error
+        raise Unavailable(
+            f"took longer than {BUILD_S:.0f} s", where=f"go {arguments[0]}"
+        ) from error
     if done.returncode:
         # Half a module would be taken for a whole one the next time.
         (folder / "go.sum").unlink(missing_ok=True)
