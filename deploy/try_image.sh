@@ -90,7 +90,7 @@ inside sh -ec '
     argus --version
     argus up
     trap "argus down" EXIT
-    argus simulate --out /tmp/fleet --batches 1 --megabytes 0.2 --seed 7
+    argus simulate --out /tmp/fleet --batches 1 --size-mb 0.2 --seed 7
     set -- /tmp/fleet/*/
     argus upload "$1" --batch tried
     for second in $(seq 300); do
