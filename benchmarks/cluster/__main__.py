@@ -43,13 +43,18 @@ def main() -> int:
         print(f"argus: {error}", file=sys.stderr)
         return 2
     seed = options.seed if options.seed is not None else random.randrange(1 << 30)
-    say_now(f"seed {seed}: {options.batches} batches on {options.nodes} nodes, {STRIKES.keys()}")
+    say_now(
+        f"seed {seed}: {options.batches} batches on {options.nodes} nodes, {', '.join(STRIKES)}"
+    )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = Path(tempfile.mkdtemp(prefix="argus-fleet-", dir="/tmp"))
     try:
         fleet = Fleet(folder, options.cases, seed)
         # The simulated ones, that of many recordings, and the large one.
-        reference = undisturbed(fleet, options.cases + 2)
+        kinds = options.cases + 2
+        reference = (
+            dict.fromkeys(range(kinds)) if options.no_reference else undisturbed(fleet, kinds)
+        )
         said = _in_a_cluster(fleet, reference, options, seed, Cluster(programs, options.cpu))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -62,7 +67,7 @@ def main() -> int:
 
 def _in_a_cluster(
     fleet: Fleet,
-    reference: Mapping[int, Mapping[str, str]],
+    reference: Mapping[int, Mapping[str, str] | None],
     options: argparse.Namespace,
     seed: int,
     cluster: Cluster,
@@ -95,7 +100,7 @@ def _in_a_cluster(
 def _play(
     scene: Scene,
     fleet: Fleet,
-    reference: Mapping[int, Mapping[str, str]],
+    reference: Mapping[int, Mapping[str, str] | None],
     options: argparse.Namespace,
 ) -> Verdict:
     cluster = scene.cluster
@@ -105,7 +110,7 @@ def _play(
     expected = [Expected(fleet.named(turn, case), reference[case]) for turn, case in named]
     began = time.monotonic()
     problems: list[str] = []
-    striking = threading.Thread(target=_strike, args=(scene, problems), daemon=True)
+    striking = threading.Thread(target=_strike, args=(scene, options.only, problems), daemon=True)
     with ThreadPoolExecutor(_UPLOADERS) as uploaders:
         sent = [
             uploaders.submit(lambda where: bring(cluster.store, fleet.prepare(*where)), where)
@@ -139,8 +144,9 @@ def _left(cluster: Cluster) -> Sequence[str]:
     return left
 
 
-def _strike(scene: Scene, problems: list[str]) -> None:
-    for name, strike in STRIKES.items():
+def _strike(scene: Scene, only: Sequence[str], problems: list[str]) -> None:
+    for name in only or STRIKES:
+        strike = STRIKES[name]
         time.sleep(scene.dice.uniform(1, 8))
         try:
             strike(scene)
@@ -160,6 +166,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cpu", default="1500m", help="of each host, for the scheduler (1500m)")
     parser.add_argument("--minutes", type=float, default=30, help="wait no longer for all (30)")
     parser.add_argument("--seed", type=int, help="of fleet and moments; default: by chance")
+    parser.add_argument("--only", action="append", choices=list(STRIKES), help="these strikes")
+    parser.add_argument(
+        "--no-reference", action="store_true", help="compare with no undisturbed run"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the folder, for its logs")
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
     return parser.parse_args()
