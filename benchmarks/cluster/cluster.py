@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 import yaml
 from kubernetes import client
 
@@ -55,6 +56,18 @@ class OverTcp(PostgresServer):
             with (self.data / "pg_hba.conf").open("a") as rules:
                 rules.write(f"host all all {HOST}/32 scram-sha-256\n")
         return super().start()
+
+    def connect(self, database: str = SUPERUSER) -> psycopg.Connection[tuple[object, ...]]:
+        """As the original; its socket is named by the port."""
+        return psycopg.connect(
+            host=str(self.socket_folder),
+            port=self._port,
+            user=SUPERUSER,
+            password=self._password(),
+            dbname=database,
+            connect_timeout=2,
+            autocommit=True,
+        )
 
     def tcp_url(self, database: str, driver: str) -> str:
         """A URL. It contains the password."""
