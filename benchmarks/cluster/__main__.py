@@ -76,7 +76,7 @@ def _in_a_cluster(
     try:
         cluster.start(options.nodes)
         asked, wrong = rights.check(cluster)
-        say_now(f"{asked} questions about rights, {len(wrong)} answers are wrong")
+        say_now(f"{asked} questions about rights; wrong: {', '.join(wrong) or 'none'}")
         verdict = _play(scene, fleet, reference, options)
     finally:
         cluster.end(keep=options.keep)
