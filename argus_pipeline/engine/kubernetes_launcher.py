@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 class KubernetesLauncher(K8sRunLauncher):
     """Creates a Job for each run, and tells a lost pod from an API server that is away.
 
-    The original takes a run for lost when the API server does not answer, and believes in a pod on
-    a lost host for as long as nobody removes the host from the cluster.
+    The original takes a run for lost when the API server does not answer.
     """
 
     @override
@@ -97,6 +96,6 @@ def why_lost(status: Any) -> str | None:
     if status.failed:
         return "its pod failed, or was lost with its host"
     if status.terminating:
-        # Kubernetes waits for a lost host to say that the pod has ended, which it never will.
+        # A lost host never confirms that the pod has ended.
         return "its pod was ended: evicted, preempted, or lost with its host"
     return None
