@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-native fuzz up down doctor lint bench truth eval chaos scale audit pins clean install
+.PHONY: help demo test test-native fuzz up down doctor lint bench truth eval chaos scale scale-kubernetes image audit pins clean install
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -57,9 +57,21 @@ chaos: install ## Break a stack of its own in every way we know, and see that no
 scale: install ## The same beyond one machine: hosts that are lost and cut off (root on Linux; half an hour or more)
 	$(BIN)/python -m benchmarks.scale
 
+scale-kubernetes: install ## The same in a cluster: a real API server, lost pods and hosts (root on Linux; Go, once)
+	$(BIN)/python -m benchmarks.cluster
+
+image: ## Build the image and try it, without a container engine (root on Debian; buildah, debootstrap)
+	@sh deploy/try_image.sh
+
+PIN := uv pip compile --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+	--no-emit-index-url --no-annotate --no-header
+
 pins: ## Renew the pinned dependencies (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-		--no-strip-extras --no-emit-index-url --no-annotate --no-header --output-file requirements.txt --upgrade
+	$(PIN) pyproject.toml --extra dev --output-file requirements.txt --upgrade
+	@# The image gets some of them, in the same versions.
+	$(PIN) deploy/build.in --constraints requirements.txt --output-file deploy/build-requirements.txt
+	$(PIN) pyproject.toml --extra celery --extra kubernetes --constraints requirements.txt \
+		--output-file deploy/requirements.txt
 
 clean: ## Remove what was built and installed, but no data
 	rm -rf $(VENV) build dist

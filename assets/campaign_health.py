@@ -16,7 +16,6 @@ from argus_pipeline.batches.given_up import read_all_given_up
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.fleet import replace_campaigns
 from argus_pipeline.fleet.campaign import CampaignHealth, all_campaigns, health_frame
-from argus_pipeline.fleet.comparison import read_comparison
 from argus_pipeline.fleet.lock import fleet_lock
 from argus_pipeline.fleet.rollup import read_sums
 from argus_pipeline.fleet.rules import read_rules
@@ -53,6 +52,9 @@ def campaign_health(
     The rules are in `fleet/rules.yaml` and `campaigns/<campaign>/rules.yaml` of the bucket, the
     expected vehicles in `campaigns/<campaign>/vehicles.csv`; docs/fleet.md describes them.
     """
+    # Every run loads this module, and scipy takes a second.
+    from argus_pipeline.fleet.comparison import read_comparison
+
     store = object_store.store()
     rules = read_rules(store)
     with fleet_lock(database.engine()):

@@ -15,7 +15,6 @@ from polars import DataFrame, col
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.fleet import replace_comparison
 from argus_pipeline.fleet.classes import CHANGES, NEW, WORSE
-from argus_pipeline.fleet.comparison import compare_firmware
 from argus_pipeline.fleet.lock import fleet_lock
 from argus_pipeline.fleet.pairs import firmware_pairs
 from argus_pipeline.fleet.rollup import read_sums
@@ -58,6 +57,9 @@ def firmware_comparison(
     A fault is new, worse, unchanged, better or gone, or there is too little data, by the rules in
     `fleet/rules.yaml` of the bucket; docs/fleet.md says how.
     """
+    # Every run loads this module, and scipy takes a second.
+    from argus_pipeline.fleet.comparison import compare_firmware
+
     store = object_store.store()
     rules = read_rules(store)
     with fleet_lock(database.engine()):

@@ -91,8 +91,12 @@ def execution_config(
     """
     if not is_large(manifest):
         return {"execution": {"config": {"in_process": {}}}}
-    if (engine or engine_from()) is Engine.CELERY:
+    engine = engine or engine_from()
+    if engine is Engine.CELERY:
         return {"execution": {"config": {"workers": {}}}}
+    if engine is Engine.KUBERNETES:
+        # Not the cores of the host of the code server, but those that the run's pod asks for.
+        cpus = cpus or read_sizes().large_cpus
     return {
         "execution": {
             "config": {

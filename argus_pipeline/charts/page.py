@@ -5,9 +5,13 @@ from __future__ import annotations
 import functools
 import html
 import json
+import os
+from contextlib import suppress
+from importlib import metadata
 from typing import Any, Final
 
 import altair as alt
+import platformdirs
 import vl_convert
 
 VEGA_LITE: Final = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
@@ -87,7 +91,21 @@ def script_json(value: Any) -> str:
 
 @functools.cache
 def _bundle() -> str:
-    """Vega, Vega-Lite and vega-embed in one script, from the installed vl-convert."""
+    """Vega, Vega-Lite and vega-embed in one script, from the installed vl-convert.
+
+    Putting them together takes more than a second, so the next process finds it in the user's
+    cache folder.
+    """
+    version = metadata.version("vl-convert-python")
+    kept = platformdirs.user_cache_path("argus") / f"vega-{VEGA_LITE}-vl-convert-{version}.js"
+    with suppress(OSError):
+        return kept.read_bytes().decode()
     # The type stub asks for a snippet, which is optional.
     script = vl_convert.javascript_bundle(vl_version=VEGA_LITE)  # type: ignore[call-arg]
-    return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    script = script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    with suppress(OSError):  # nowhere to keep it: it is made again
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        part = kept.with_suffix(f".{os.getpid()}.part")
+        part.write_bytes(script.encode())
+        part.replace(kept)
+    return script

@@ -1,4 +1,4 @@
-"""What `argus up` does to Dagster's own records before Dagster starts.
+"""What `argus up` and `deploy/` do to Dagster's own records before Dagster starts.
 
 A program of its own, so that `argus up` need not import Dagster.
 """
@@ -33,12 +33,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--migrate", action="store_true")
     parser.add_argument("--end-lost-runs", action="store_true")
+    parser.add_argument("--roles", action="store_true", help="of a database that is ours")
     wanted = parser.parse_args()
     with DagsterInstance.get() as instance:
         if wanted.migrate:
             instance.upgrade()
         if wanted.end_lost_runs:
             end_lost_runs(instance)
+    if wanted.roles:
+        # Once Dagster's tables are there, which readers of progress read.
+        from argus_pipeline import settings
+        from argus_pipeline.database.engine import create_engine
+        from argus_pipeline.database.roles import ensure_roles
+
+        engine = create_engine(settings.load().require_database_url())
+        try:
+            ensure_roles(engine)
+        finally:
+            engine.dispose()
 
 
 if __name__ == "__main__":

@@ -7,13 +7,17 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final
 
+from argus_pipeline.engine import kubernetes
 from argus_pipeline.engine.options import BROKER_VARIABLE, Engine, whole
 
 RUNS_VARIABLE: Final = "ARGUS_RUNS_AT_ONCE"
 CELERY_RUNS: Final = 16
 """Runs that Dagster hands out at once, unless it is said: enough for two workers of four slots, and
 few enough that what is urgent waits in Dagster's queue, where it overtakes, and not behind them."""
+KUBERNETES_RUNS: Final = 32
+"""The cluster decides how many of them find room; what is urgent overtakes in Dagster's queue."""
 _CELERY_START_S: Final = 600
+_USUAL_RUNS: Final = {Engine.CELERY: CELERY_RUNS, Engine.KUBERNETES: KUBERNETES_RUNS}
 
 
 def instance_config(
@@ -24,12 +28,14 @@ def instance_config(
     Args:
         base: the content of the root's file, which is right for one machine.
         engine: what carries out runs.
-        environment: where `ARGUS_RUNS_AT_ONCE` may stand; by default the process's own.
+        environment: where `ARGUS_RUNS_AT_ONCE` may stand, and `ARGUS_KUBECONFIG`; by default the
+            process's own.
     """
+    given = os.environ if environment is None else environment
     config = copy.deepcopy(dict(base))
     runs = config["concurrency"]["runs"]
-    usual = CELERY_RUNS if engine is Engine.CELERY else runs["max_concurrent_runs"]
-    runs["max_concurrent_runs"] = whole(RUNS_VARIABLE, usual, environment or os.environ)
+    usual = _USUAL_RUNS.get(engine, runs["max_concurrent_runs"])
+    runs["max_concurrent_runs"] = whole(RUNS_VARIABLE, usual, given)
     if engine is Engine.CELERY:
         broker = {"env": BROKER_VARIABLE}
         config["run_launcher"] = {
@@ -39,6 +45,14 @@ def instance_config(
         }
         # A run may wait for a slot of a worker.
         config["run_monitoring"]["start_timeout_seconds"] = _CELERY_START_S
+    if engine is Engine.KUBERNETES:
+        config["run_launcher"] = {
+            "module": "argus_pipeline.engine.kubernetes_launcher",
+            "class": "KubernetesLauncher",
+            "config": kubernetes.launcher_config(given),
+        }
+        config["run_monitoring"]["start_timeout_seconds"] = kubernetes.START_S
+    if engine is not Engine.LOCAL:
         # As many as there are slots: a pool is for what a host can bear, and these are many hosts.
         pools = config["concurrency"]["pools"]
         pools["default_limit"] = max(pools["default_limit"], runs["max_concurrent_runs"])

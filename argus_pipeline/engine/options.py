@@ -34,11 +34,13 @@ class Sizes:
             longer than the parsing that they would share.
         large_files: `ARGUS_LARGE_BATCH_FILES`, more recordings than that.
         shards: `ARGUS_SHARDS`, the parts of the parsing of a batch with many recordings.
+        large_cpus: `ARGUS_LARGE_BATCH_CPUS`, cores that the pod of a large batch asks for.
     """
 
     large_bytes: int = 64 * MEGABYTE
     large_files: int = 16
     shards: int = 8
+    large_cpus: int = 4
 
 
 def engine_from(environment: Mapping[str, str] | None = None) -> Engine:
@@ -98,6 +100,7 @@ def read_sizes(environment: Mapping[str, str] | None = None) -> Sizes:
         * MEGABYTE,
         large_files=whole("ARGUS_LARGE_BATCH_FILES", usual.large_files, environment),
         shards=whole("ARGUS_SHARDS", usual.shards, environment),
+        large_cpus=whole("ARGUS_LARGE_BATCH_CPUS", usual.large_cpus, environment),
     )
 
 

@@ -46,6 +46,7 @@ def examine(stack: Stack) -> list[Finding]:
         ("store", lambda: _check_store(settings)),
         ("dagster", check_dagster),
         ("workers", check_workers),
+        ("cluster", _check_cluster),
         ("embeddings", lambda: check_embeddings(settings)),
         ("language model", lambda: check_language_model(settings)),
     )
@@ -215,6 +216,15 @@ def check_workers() -> Iterator[Finding]:
             f"{waiting[name]} tasks wait, and no worker serves it",
             f"Start a worker with `argus worker --queue {name.removeprefix('argus.')}`",
         )
+
+
+def _check_cluster() -> Iterator[Finding]:
+    from argus_pipeline.engine.options import Engine, engine_from
+
+    if engine_from() is Engine.KUBERNETES:
+        from argus_pipeline.stack.kubernetes_checks import check_cluster
+
+        yield from check_cluster()
 
 
 def check_embeddings(settings: Settings) -> Iterator[Finding]:

@@ -18,12 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from argus_pipeline.database.engine import create_engine
-from benchmarks.chaos.faults import UNDISTURBED
 from benchmarks.chaos.fleet import Fleet, bring
-from benchmarks.chaos.ground import Ground
 from benchmarks.chaos.judge import Expected, Verdict, judge, quiet, settled, wait_for_none
-from benchmarks.chaos.outputs import read_outputs
-from benchmarks.chaos.turn import Fault, Turn, play
+from benchmarks.chaos.undisturbed import undisturbed
 from benchmarks.measuring.saying import say_now
 from benchmarks.scale import __doc__ as about
 from benchmarks.scale import hosts
@@ -51,7 +48,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="argus-fleet-", dir="/tmp"))
     try:
         fleet = Fleet(folder, CASES - 2, seed)
-        reference = _reference(fleet)
+        reference = undisturbed(fleet, CASES)
         said = _scale(fleet, reference, options, seed)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -60,31 +57,6 @@ def main() -> int:
     else:
         print("\n".join(f"{name}: {value}" for name, value in said.items()))
     return 1 if said["problems"] else 0
-
-
-def _reference(fleet: Fleet) -> Mapping[int, Mapping[str, str]]:
-    """What an undisturbed run on one machine makes, by case."""
-    home = Path(tempfile.mkdtemp(prefix="argus-alone-", dir="/tmp"))
-    home.chmod(0o755)
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("ARGUS_", "DAGSTER_"))}
-    ground = Ground(home, {**kept, "ARGUS_HOME": str(home)})
-    cases = range(CASES)
-    say_now(f"the undisturbed run of {CASES} batches on one machine")
-    try:
-        ground.mend()
-        engine = create_engine(ground.addresses["ARGUS_DATABASE_URL"])
-        turn = Turn(ground, fleet, engine, 0, random.Random(0), {})
-        verdict = play(Fault("nothing", "nothing", UNDISTURBED.strike, cases=lambda _: cases), turn)
-        if verdict.problems:
-            raise RuntimeError(f"the undisturbed run is not well: {verdict.problems}")
-        found = {i: read_outputs(ground.store, engine, fleet.named(0, i)) for i in cases}
-        engine.dispose()
-    finally:
-        ground.__dict__.pop("instance", None)
-        ground.argus("down")
-        shutil.rmtree(home, ignore_errors=True)
-    say_now(f"{sum(map(len, found.values()))} outputs in {verdict.seconds:.0f} s")
-    return found
 
 
 def _scale(

@@ -83,6 +83,11 @@ def test_a_large_batch_goes_to_workers_where_celery_carries_out_runs() -> None:
     assert "in_process" in execution_config(small, engine=Engine.CELERY)["execution"]["config"]
 
 
+def test_in_a_cluster_a_large_batch_runs_over_the_cores_that_its_pod_asks_for() -> None:
+    config = execution_config(manifest([USUAL.large_bytes + 1]), engine=Engine.KUBERNETES)
+    assert config["execution"]["config"]["multiprocess"]["max_concurrent"] == USUAL.large_cpus
+
+
 def test_a_run_says_whether_it_is_large_and_when_it_ends_at_the_latest() -> None:
     limits = Limits(run_minutes=60, megabytes_per_second=10)
     assert engine_tags(manifest([1000]), limits) == {"dagster/max_runtime": "3600"}

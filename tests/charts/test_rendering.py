@@ -23,6 +23,7 @@ from argus_pipeline.charts import (
     render,
     top_codes,
 )
+from argus_pipeline.charts import page as page_module
 from argus_pipeline.charts.page import script_json
 from argus_pipeline.charts.png import SIGNATURE, recompressed
 from argus_pipeline.charts.rendering import MAX_PREVIEW_BYTES
@@ -213,3 +214,23 @@ def _lightness(colour: str) -> float:
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return float(1.16 * luminance ** (1 / 3) - 0.16)
+
+
+def test_the_script_of_a_page_is_the_same_whether_it_is_made_or_was_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    make = page_module._bundle.__wrapped__
+    made = make()
+    [kept] = (tmp_path / "argus").iterdir()
+    assert make() == made
+    kept.write_bytes(b"the one that is kept")
+    assert make() == "the one that is kept"
+
+
+def test_a_page_is_made_where_nothing_can_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "argus").write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert "vegaEmbed" in page_module._bundle.__wrapped__()

@@ -137,6 +137,28 @@ def test_a_batch_that_was_given_up_is_tried_again_once_it_is_mended(stack, data,
     assert wait_for(lambda: f"retries/{batch}.json" not in stack.list("retries/"), 180)
 
 
+def test_a_backfill_makes_many_batches_in_one_run_and_names_the_one_that_cannot_be_made(
+    stack, dagster_instance, data
+) -> None:
+    golden = {"g.dlt": (data / "dlt" / "golden.dlt").read_bytes()}
+    good, bad = [stack.upload(golden) for _ in range(2)], stack.upload(golden)
+    assert [stack.wait(batch)["stage"] for batch in (*good, bad)] == ["done"] * 3
+    recording = next(key for key in stack.list("incoming/") if key.endswith(f"{bad}/g.dlt"))
+    stack.s3.delete_object(Bucket=stack.bucket, Key=recording)
+
+    ended = stack.argus("backfill", *good, bad, "--json")
+
+    assert ended.returncode == 1, ended.stderr
+    said = json.loads(ended.stdout)
+    assert (said["done"], said["not made"]) == (2, 1)
+    runs = dagster_instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": said["backfill"]}))
+    assert len(runs) == 1
+    assert [stack.status(batch)["stage"] for batch in good] == ["done"] * 2
+    found = stack.wait(bad)
+    assert found["stage"] == "given up"
+    assert "g.dlt" in found["detail"]
+
+
 def test_a_killed_run_worker_never_leaves_a_green_partition_with_a_recording_missing(
     stack, dagster_instance, data, wait_for
 ) -> None:

@@ -1,0 +1,132 @@
+"""What a run is given in a cluster: names that `deploy/kubernetes` has too, and its pod's size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from argus_pipeline.engine.options import Sizes, read_sizes
+from argus_pipeline.engine.queues import LARGE_TAG
+
+NAMESPACE_VARIABLE: Final = "ARGUS_KUBERNETES_NAMESPACE"
+IMAGE_VARIABLE: Final = "ARGUS_IMAGE"
+KUBECONFIG_VARIABLE: Final = "ARGUS_KUBECONFIG"
+"""For a control plane outside of the cluster; inside, a pod's own account is used."""
+
+SETTINGS: Final = "argus-settings"
+"""Config map with addresses."""
+SECRETS: Final = "argus-secrets"
+"""Secret with passwords and keys."""
+INSTANCE: Final = "argus-instance"
+"""Config map with `dagster.yaml`."""
+RUN_ACCOUNT: Final = "argus-run"
+"""Service account of the pods of runs: it may do nothing."""
+HOME: Final = "/opt/argus/home"
+USER: Final = 10001
+START_S: Final = 600
+"""A pod may wait for a node that is only being started."""
+_GONE_S: Final = 30
+_SCRATCH: Final = "20Gi"
+
+
+def launcher_config(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The configuration of `KubernetesLauncher`."""
+    kubeconfig = environment.get(KUBECONFIG_VARIABLE)
+    where: dict[str, Any] = (
+        {"load_incluster_config": False, "kubeconfig_file": kubeconfig}
+        if kubeconfig
+        else {"load_incluster_config": True}
+    )
+    return {
+        **where,
+        "job_namespace": {"env": NAMESPACE_VARIABLE},
+        "job_image": {"env": IMAGE_VARIABLE},
+        "service_account_name": RUN_ACCOUNT,
+        "instance_config_map": INSTANCE,
+        "dagster_home": HOME,
+        "env_config_maps": [SETTINGS],
+        "env_secrets": [SECRETS],
+        "labels": {"app.kubernetes.io/part-of": "argus"},
+        "volumes": [
+            {"name": "instance", "configMap": {"name": INSTANCE}},
+            {"name": "scratch", "emptyDir": {"sizeLimit": _SCRATCH}},
+        ],
+        "volume_mounts": [
+            {"name": "instance", "mountPath": HOME, "readOnly": True},
+            {"name": "scratch", "mountPath": "/tmp"},
+        ],
+        "resources": small_resources(),
+        "security_context": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "run_k8s_config": {
+            "pod_spec_config": {
+                # A run asks the API server for nothing.
+                "automount_service_account_token": False,
+                "security_context": {
+                    "runAsNonRoot": True,
+                    "runAsUser": USER,
+                    "runAsGroup": USER,
+                    "fsGroup": USER,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                # 300 s unless it is said: a batch would wait as long for another host.
+                "tolerations": [
+                    {
+                        "key": f"node.kubernetes.io/{state}",
+                        "operator": "Exists",
+                        "effect": "NoExecute",
+                        "tolerationSeconds": _GONE_S,
+                    }
+                    for state in ("not-ready", "unreachable")
+                ],
+            },
+            "pod_template_spec_metadata": {
+                # What ends a run for the sake of fewer hosts costs more than the host.
+                "annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
+            },
+            "job_spec_config": {"ttl_seconds_after_finished": 3600},
+        },
+        # What the tag dagster-k8s/config of a run may say: never another image, account or mount.
+        "only_allow_user_defined_k8s_config_fields": {
+            "container_config": {"resources": True},
+            "pod_spec_config": {
+                "affinity": True,
+                "node_selector": True,
+                "priority_class_name": True,
+                "tolerations": True,
+            },
+            "pod_template_spec_metadata": {},
+            "job_metadata": {},
+            "job_spec_config": {},
+            "namespace": False,
+        },
+        "only_allow_user_defined_env_vars": [],
+    }
+
+
+def small_resources() -> dict[str, Any]:
+    """Of a run that takes one process: a small batch, a roll-up, or many batches in turn."""
+    return {
+        "requests": {"cpu": "500m", "memory": "1Gi", "ephemeral-storage": "2Gi"},
+        # No limit of CPU: what is idle may be used.
+        "limits": {"memory": "3Gi", "ephemeral-storage": _SCRATCH},
+    }
+
+
+def resources_for(tags: Mapping[str, str], sizes: Sizes | None = None) -> dict[str, Any] | None:
+    """What the pod of a run asks for where that is more than the usual; `tags` are the run's."""
+    if LARGE_TAG not in tags:
+        return None
+    processes = (sizes or read_sizes()).large_cpus
+    return {
+        "requests": {
+            "cpu": str(processes),
+            "memory": f"{1 + processes}Gi",
+            "ephemeral-storage": "10Gi",
+        },
+        # The run's own process, and as many that parse.
+        "limits": {"memory": f"{2 * (1 + processes)}Gi", "ephemeral-storage": _SCRATCH},
+    }

@@ -1,0 +1,101 @@
+"""Dagster's launcher of runs as Kubernetes Jobs, with pods by the size of the batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dagster import DagsterRun
+from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+from dagster_k8s import K8sRunLauncher
+from dagster_k8s.container_context import K8sContainerContext
+from dagster_k8s.job import UserDefinedDagsterK8sConfig, get_job_name_from_run_id
+from typing_extensions import override
+
+from argus_pipeline.engine.kubernetes import resources_for
+
+if TYPE_CHECKING:
+    from kubernetes.client import V1JobStatus
+
+
+class KubernetesLauncher(K8sRunLauncher):
+    """Creates a Job for each run, and tells a lost pod from an API server that is away.
+
+    The original takes a run for lost when the API server does not answer.
+    """
+
+    @override
+    def get_container_context_for_run(self, dagster_run: DagsterRun) -> K8sContainerContext:
+        """What the run's pod is: a large batch gets more, and the run's own tag has the last word.
+
+        Raises:
+            Exception: the tag asks for what it may not say, such as another image.
+        """
+        usual = super().get_container_context_for_run(dagster_run)
+        said = K8sContainerContext.create_for_run(dagster_run, None, include_run_tags=True)
+        resources = resources_for(dagster_run.tags)
+        if resources is None or "resources" in said.run_k8s_config.container_config:
+            return usual
+        more = UserDefinedDagsterK8sConfig(container_config={"resources": resources})
+        return usual.merge(K8sContainerContext(run_k8s_config=more))
+
+    @property
+    @override
+    def supports_resume_run(self) -> bool:
+        """A run starts anew with all its steps: finished recordings are kept anyway."""
+        return False
+
+    @property
+    @override
+    def supports_run_worker_crash_recovery(self) -> bool:
+        """As above; Dagster would count attempts to resume."""
+        return False
+
+    @override
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """Whether the pod of a run goes on, as its Job says."""
+        try:
+            status = self._job_status(run)
+        except Exception as error:  # of the client, of the network, or of the server
+            # While nobody can tell, nothing counts as lost.
+            return CheckRunHealthResult(
+                WorkerStatus.RUNNING, f"the API server cannot be asked: {type(error).__name__}"
+            )
+        why = why_lost(status)
+        if why is not None:
+            return self._unless_finished(run, why)
+        if status is not None and status.succeeded:
+            # Its process ended well. Should the run not have, its state says so a moment later.
+            return self._unless_finished(run, "its pod ended, and the run had not")
+        return CheckRunHealthResult(WorkerStatus.RUNNING)
+
+    def _job_status(self, run: DagsterRun) -> V1JobStatus | None:
+        namespace = self.get_container_context_for_run(run).namespace
+        status: V1JobStatus | None = self._api_client.get_job_status(
+            namespace=namespace, job_name=get_job_name_from_run_id(run.run_id)
+        )
+        return status
+
+    def _unless_finished(self, run: DagsterRun, why: str) -> CheckRunHealthResult:
+        now = self._instance.get_run_by_id(run.run_id)
+        if now is None or now.is_finished:
+            # It ended while the API server was asked.
+            return CheckRunHealthResult(WorkerStatus.SUCCESS)
+        return CheckRunHealthResult(WorkerStatus.FAILED, why)
+
+
+def why_lost(status: Any) -> str | None:
+    """Why the pod of a Job does no more work, None where it may.
+
+    Args:
+        status: the Job's, or None where there is no Job any more.
+    """
+    if status is None:
+        return "its Job was deleted"
+    if status.active or status.succeeded:
+        return None
+    if status.failed:
+        return "its pod failed, or was lost with its host"
+    if status.terminating:
+        # A lost host never confirms that the pod has ended.
+        return "its pod was ended: evicted, preempted, or lost with its host"
+    return None

@@ -1,0 +1,138 @@
+"""What strikes while the batches run, one after the other."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from dagster import DagsterRun, DagsterRunStatus, RunsFilter
+from kubernetes import client
+
+from argus_pipeline.run_records import PARTITION_TAG
+from benchmarks.cluster.cluster import NAMESPACE, Cluster
+from benchmarks.cluster.node import Node
+from benchmarks.measuring.saying import say_now
+
+_BUSY_S: Final = 120.0
+_AGAIN_S: Final = 400.0
+_AWAY_S: Final = 45.0
+"""Longer than Dagster's run monitoring takes to ask four times."""
+
+
+@dataclass
+class Scene:
+    """What the strikes have at hand; `told` says what they did, `again_s` how long it took until
+    the batches that ran on a lost pod or host had a new run."""
+
+    cluster: Cluster
+    dice: random.Random
+    told: list[str] = field(default_factory=list)
+    again_s: dict[str, list[float]] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+    def say(self, text: str) -> None:
+        """Note what was done."""
+        self.told.append(text)
+        say_now(text)
+
+    def some_node(self) -> Node:
+        """A node by chance, if possible one that has a pod at work on a run that has begun."""
+        deadline = time.monotonic() + _BUSY_S
+        while time.monotonic() < deadline:
+            busy = [node for node in self.cluster.nodes if self.runs_on(node)]
+            if busy:
+                return self.dice.choice(busy)
+            time.sleep(0.2)
+        return self.dice.choice(self.cluster.nodes)
+
+    def runs_on(self, node: Node) -> Sequence[DagsterRun]:
+        """The runs that have begun there."""
+        jobs = {pod.rsplit("-", 1)[0] for pod in node.running()}
+        going_on = self.cluster.instance.get_runs(
+            RunsFilter(statuses=[DagsterRunStatus.STARTED]), limit=100
+        )
+        return [run for run in going_on if f"dagster-run-{run.run_id}" in jobs]
+
+    def time_again(self, what: str, lost: Sequence[DagsterRun]) -> None:
+        """Wait until each of these batches has another run, or had come through."""
+        began = time.monotonic()
+        waiting = {run.tags[PARTITION_TAG]: run.run_id for run in lost if PARTITION_TAG in run.tags}
+        while waiting and time.monotonic() - began < _AGAIN_S:
+            for batch, run_id in list(waiting.items()):
+                newest = self.cluster.instance.get_runs(
+                    RunsFilter(tags={PARTITION_TAG: batch}), limit=1
+                )[0]
+                if newest.run_id != run_id or newest.status is DagsterRunStatus.SUCCESS:
+                    self.again_s.setdefault(what, []).append(time.monotonic() - began)
+                    del waiting[batch]
+            time.sleep(0.5)
+        self.wrong += [f"{what}: {batch} was not requested again" for batch in waiting]
+
+
+def kill_pod(scene: Scene) -> None:
+    """Kill the container of a run."""
+    node = scene.some_node()
+    runs = scene.runs_on(node)
+    pod = node.kill_one()
+    hit = [run for run in runs if pod and run.run_id in pod]
+    scene.say(f"killed the pod of {len(hit)} run on {node.name}")
+    scene.time_again("a pod killed", hit)
+
+
+def evict_pod(scene: Scene) -> None:
+    """Evict a run's pod by the API, as whoever empties a host does."""
+    node = scene.some_node()
+    hit = scene.runs_on(node)[:1]
+    core = client.CoreV1Api(scene.cluster.plane.client())
+    for run in hit:
+        name = next(pod for pod in node.running() if run.run_id in pod)
+        eviction = {"metadata": {"name": name, "namespace": NAMESPACE}}
+        core.create_namespaced_pod_eviction(name, NAMESPACE, eviction)
+    scene.say(f"evicted the pod of {len(hit)} run from {node.name}")
+    scene.time_again("a pod evicted", hit)
+
+
+def lose_node(scene: Scene) -> None:
+    """Lose a host and all that runs there; another joins the cluster."""
+    node = scene.some_node()
+    runs = scene.runs_on(node)
+    pods = node.lose()
+    scene.cluster.nodes.remove(node)
+    scene.say(f"lost {node.name} with {pods} pods, {len(runs)} runs of them begun")
+    scene.cluster.add_node()
+    scene.time_again("a host lost", runs)
+
+
+def restart_api_server(scene: Scene) -> None:
+    """Kill the API server, and start it again after a while: no run may count as lost."""
+    node = scene.some_node()
+    before = {run.run_id for run in scene.runs_on(node)}
+    scene.cluster.plane.stop_api_server()
+    time.sleep(_AWAY_S)
+    scene.cluster.plane.start_api_server()
+    lost = [
+        run_id
+        for run_id in before
+        if (run := scene.cluster.instance.get_run_by_id(run_id)) is not None
+        and run.status is DagsterRunStatus.FAILURE
+    ]
+    scene.wrong += [f"run {run_id} was taken for lost" for run_id in lost]
+    scene.say(f"the API server was away for {_AWAY_S:.0f} s while {len(before)} runs went on")
+
+
+def restart_daemon(scene: Scene) -> None:
+    """Kill Dagster's daemon, and start it again."""
+    scene.cluster.restart_daemon()
+    scene.say("restarted the daemon")
+
+
+STRIKES: Final[dict[str, Callable[[Scene], None]]] = {
+    "a pod killed": kill_pod,
+    "a pod evicted": evict_pod,
+    "a host lost": lose_node,
+    "the API server away for 45 s": restart_api_server,
+    "the daemon restarted": restart_daemon,
+}

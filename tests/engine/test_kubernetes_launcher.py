@@ -1,0 +1,152 @@
+"""Runs as Kubernetes Jobs: what their pods ask for, and when one counts as lost.
+
+What a real API server says to all of this: `make scale-kubernetes`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from dagster import DagsterInstance, DagsterRun
+from dagster._core.launcher import WorkerStatus
+from dagster._serdes import ConfigurableClassData
+from dagster_k8s.job import construct_dagster_k8s_job
+from kubernetes.client import ApiClient, V1JobStatus
+
+from argus_pipeline.engine.kubernetes import launcher_config, resources_for
+from argus_pipeline.engine.kubernetes_launcher import KubernetesLauncher, why_lost
+from argus_pipeline.engine.options import Sizes
+from argus_pipeline.engine.queues import LARGE_TAG
+from argus_pipeline.stack.ports import free_ports
+
+CLUSTER = {"server": f"http://127.0.0.1:{free_ports(1)[0]}"}
+
+
+@pytest.fixture
+def launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubernetesLauncher]:
+    """One whose API server nobody runs."""
+    path = tmp_path / "kubeconfig"
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": "c",
+                "clusters": [{"name": "c", "cluster": CLUSTER}],
+                "users": [{"name": "c", "user": {"token": "t"}}],
+                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
+            }
+        )
+    )
+    monkeypatch.setenv("ARGUS_KUBERNETES_NAMESPACE", "somewhere")
+    monkeypatch.setenv("ARGUS_IMAGE", "argus:test")
+    data = ConfigurableClassData(
+        "argus_pipeline.engine.kubernetes_launcher",
+        "KubernetesLauncher",
+        yaml.safe_dump(launcher_config({"ARGUS_KUBECONFIG": str(path)})),
+    )
+    with DagsterInstance.ephemeral() as instance:
+        made = data.rehydrate(as_type=KubernetesLauncher)
+        made.register_instance(instance)
+        yield made
+
+
+def pod_of(launcher: KubernetesLauncher, tags: dict[str, str]) -> dict[str, object]:
+    context = launcher.get_container_context_for_run(DagsterRun(job_name="j", tags=tags))
+    job = construct_dagster_k8s_job(
+        context.get_k8s_job_config(None, launcher),
+        args=["dagster"],
+        job_name="dagster-run-1",
+        user_defined_k8s_config=context.run_k8s_config,
+    )
+    assert context.namespace == "somewhere"
+    made: dict[str, object] = ApiClient().sanitize_for_serialization(job)["spec"]["template"]
+    return made
+
+
+def container_of(launcher: KubernetesLauncher, tags: dict[str, str]) -> dict[str, object]:
+    return pod_of(launcher, tags)["spec"]["containers"][0]  # type: ignore[index]
+
+
+def test_a_large_batch_gets_a_pod_of_its_size(launcher: KubernetesLauncher) -> None:
+    usual = container_of(launcher, {})["resources"]
+    large = container_of(launcher, {LARGE_TAG: "true"})["resources"]
+    assert usual["requests"]["cpu"] == "500m"  # type: ignore[index]
+    assert large == resources_for({LARGE_TAG: "true"})
+    assert resources_for({LARGE_TAG: "true"}, Sizes(large_cpus=9))["requests"]["cpu"] == "9"  # type: ignore[index]
+
+
+def test_what_a_person_asks_for_a_run_has_the_last_word(launcher: KubernetesLauncher) -> None:
+    asked = {"container_config": {"resources": {"requests": {"memory": "64Gi"}}}}
+    tags = {LARGE_TAG: "true", "dagster-k8s/config": json.dumps(asked)}
+    assert container_of(launcher, tags)["resources"]["requests"]["memory"] == "64Gi"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"container_config": {"image": "of.a.stranger/miner"}},
+        {"container_config": {"command": ["sh"]}},
+        {"container_config": {"security_context": {"privileged": True}}},
+        {"pod_spec_config": {"service_account_name": "argus-daemon"}},
+        {"pod_spec_config": {"host_network": True}},
+        {"pod_spec_config": {"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}},
+    ],
+)
+def test_a_runs_tag_cannot_ask_for_another_image_account_or_mount(
+    launcher: KubernetesLauncher, asked: dict[str, object]
+) -> None:
+    run = DagsterRun(job_name="j", tags={"dagster-k8s/config": json.dumps(asked)})
+    with pytest.raises(Exception, match="violated the allowed list"):
+        launcher.get_container_context_for_run(run)
+
+
+def test_the_pod_of_a_run_has_no_token_and_no_rights_on_its_host(
+    launcher: KubernetesLauncher,
+) -> None:
+    spec = pod_of(launcher, {})["spec"]
+    assert spec["automountServiceAccountToken"] is False  # type: ignore[index]
+    assert spec["securityContext"]["runAsNonRoot"] is True  # type: ignore[index]
+    context = container_of(launcher, {})["securityContext"]
+    assert context == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+
+
+def test_passwords_come_by_reference(launcher: KubernetesLauncher) -> None:
+    container = container_of(launcher, {})
+    assert {"secretRef": {"name": "argus-secrets"}} in container["envFrom"]  # type: ignore[operator]
+    assert not [one for one in container["env"] if "PASSWORD" in one["name"]]  # type: ignore[attr-defined]
+
+
+def test_nothing_counts_as_lost_while_the_api_server_is_away(
+    launcher: KubernetesLauncher,
+) -> None:
+    health = launcher.check_run_worker_health(DagsterRun(job_name="j"))
+    assert health.status is WorkerStatus.RUNNING
+    assert "cannot be asked" in str(health.msg)
+
+
+@pytest.mark.parametrize(
+    ("status", "lost"),
+    [
+        (None, "deleted"),
+        (V1JobStatus(active=1), None),
+        (V1JobStatus(active=1, failed=1), None),
+        (V1JobStatus(failed=1), "failed"),
+        (V1JobStatus(terminating=1), "evicted"),
+        (V1JobStatus(), None),  # its pod is not made yet
+        (V1JobStatus(succeeded=1), None),
+    ],
+)
+def test_a_pod_is_lost_when_its_job_has_none_at_work_any_more(
+    status: V1JobStatus | None, lost: str | None
+) -> None:
+    why = why_lost(status)
+    assert why is None if lost is None else lost in str(why)
