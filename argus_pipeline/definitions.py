@@ -20,6 +20,7 @@ from assets import (  # noqa: E402
     charts,
     diagnosis,
     firmware_comparison,
+    fleet_history,
     fleet_statistics,
     knowledge_base,
     overdue,
@@ -36,6 +37,7 @@ from resources.s3 import S3  # noqa: E402
 from sensors import (  # noqa: E402
     alerts,
     backfill,
+    compaction,
     housekeeping,
     model_back,
     recovery,
@@ -64,6 +66,7 @@ defs = dg.Definitions(
         [
             *(raw_batch, parsed_csv, batch_statistics, charts, diagnosis, report),
             *(fleet_statistics, firmware_comparison, campaign_health, campaign_pages),
+            fleet_history,
             knowledge_base,
         ]
     ),
@@ -74,10 +77,12 @@ defs = dg.Definitions(
         model_back.diagnose_again_job,
         overdue.overdue_job,
         housekeeping.housekeeping,
+        fleet_history.compaction_job,
     ],
     schedules=[
         overdue.every_few_minutes,
         backfill.backfill,
+        compaction.hourly_compaction,
         housekeeping.nightly_housekeeping,
         housekeeping.nightly_knowledge,
     ],

@@ -47,6 +47,8 @@ LEFT_OUT_TAG: Final = "argus/left_out"
 JOB: Final = "batch"
 # Dagster starts a lost run again within seconds; what it said that it would and did not is over.
 _RESTARTED_WITHIN: Final = timedelta(minutes=3)
+_RUN_KEY_TAG: Final = "dagster/run_key"
+_ATTEMPT: Final = re.compile(r":attempt(\d+)$")
 _MOST_RUNS: Final = 100
 _MOST_RESTARTS: Final = 10
 # What Dagster's default launcher notes when the process of a run begins.
@@ -276,6 +278,16 @@ def runs_of(instance: DagsterInstance, batch: str) -> Sequence[RunRecord]:
     return instance.get_run_records(
         RunsFilter(job_name=JOB, tags={PARTITION_TAG: batch}), limit=_MOST_RUNS
     )
+
+
+def next_attempt(runs: Sequence[RunRecord]) -> int:
+    """The number of a batch's next attempt: above that of every run that is still there.
+
+    Their count alone would name one twice where older ones were pruned, and Dagster would take the
+    request for one that it has answered.
+    """
+    named = (_ATTEMPT.search(one.dagster_run.tags.get(_RUN_KEY_TAG, "")) for one in runs)
+    return 1 + max([len(runs), *(int(found[1]) for found in named if found)])
 
 
 def count_runs(instance: DagsterInstance) -> dict[str, int]:

@@ -1,7 +1,8 @@
-"""By night: the knowledge base is brought up to date, old partition keys and old data go.
+"""By night: the knowledge base is brought up to date, old partition keys, data and records go.
 
-Both of the latter only where they are configured. What may go is decided here by three questions:
-is the batch old enough, is it done or given up, and does no run of it go on.
+Partition keys and data only where that is configured, Dagster's own records after 30 days. What may
+go of a batch is decided here by three questions: is the batch old enough, is it done
+or given up, and does no run of it go on.
 """
 
 from collections.abc import Sequence
@@ -25,11 +26,14 @@ from argus_pipeline import run_records
 from argus_pipeline.batches.given_up import list_given_up, list_retries
 from argus_pipeline.database.ages import batches_before
 from argus_pipeline.database.engine import session
-from argus_pipeline.run_records import PARTITIONS_NAME
+from argus_pipeline.errors import ArgusError, Unavailable
+from argus_pipeline.run_records import JOB, PARTITIONS_NAME
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
 from argus_pipeline.upkeep import records
+from argus_pipeline.upkeep.beside_records import open_records, pruned_elsewhere
 from argus_pipeline.upkeep.options import read_upkeep
+from argus_pipeline.upkeep.pruning import cutoff, prune
 from argus_pipeline.upkeep.retention import Expired, Kind, expire, is_expired
 from assets.common import RETRIES
 from assets.knowledge_base import knowledge_job
@@ -105,8 +109,51 @@ def delete_expired(
     )
 
 
+@op(retry_policy=RETRIES)
+def prune_records(context: OpExecutionContext, object_store: ObjectStoreResource) -> None:
+    """Take old events and runs of batches that are done from Dagster's records; says how many.
+
+    The newest materialization of each partition, the newest result of each check and the newest run
+    of each batch stay; `argus_pipeline.upkeep.pruning` says why.
+    """
+    options, instance = read_upkeep(), context.instance
+    if not options.keep_runs_days:
+        return
+    try:
+        with open_records(instance) as engine:
+            done = prune(
+                engine,
+                before=cutoff(datetime.now(UTC), options.keep_runs_days),
+                most=options.prune_runs,
+                job=JOB,
+                on_runs=pruned_elsewhere(instance, object_store.store()),
+            )
+    except Unavailable:
+        raise
+    except ArgusError as error:  # another storage of Dagster's
+        context.log.warning(str(error))
+        return
+    context.log.info(
+        f"{done.deleted} runs pruned, {done.thinned} thinned, {done.events} events gone; "
+        f"{done.left} left alone, since their batch is not done"
+    )
+    context.add_output_metadata(
+        {
+            "runs deleted": done.deleted,
+            "runs thinned": done.thinned,
+            "runs of batches that are not done": done.left,
+            "events": done.events,
+            "results of checks": done.checks,
+            "backfills": done.backfills,
+            "values between steps": done.objects,
+            "more for the next night": done.more,
+            "runs": MetadataValue.json(done.names),
+        }
+    )
+
+
 @job(
-    description="Old partition keys and data past its time go, where that is configured.",
+    description="Old partition keys, data past its time and Dagster's old records go.",
     executor_def=in_process_executor,
     tags={"dagster/priority": "-10"},
 )
@@ -114,6 +161,7 @@ def housekeeping() -> None:
     """Archiving first: what is deleted of a batch does not depend on it."""
     archive_partitions()
     delete_expired()
+    prune_records()
 
 
 def _over(
@@ -157,7 +205,8 @@ nightly_housekeeping = ScheduleDefinition(
     cron_schedule=f"30 {(_HOUR + 1) % 24} * * *",
     execution_timezone="UTC",
     default_status=DefaultScheduleStatus.RUNNING,
-    description="Archives old partition keys and deletes data past its time, where configured.",
+    description="Archives old partition keys and deletes data past its time, where configured; "
+    "prunes Dagster's old records.",
 )
 
 nightly_knowledge = ScheduleDefinition(

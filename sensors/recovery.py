@@ -202,7 +202,8 @@ def _recover(
         return _Recovered()
     if decision.step is Step.GIVE_UP:
         return _Recovered(news=_give_up(store, batch, attempts, decision, tags, manifest.campaign))
-    return _Recovered(run_request(manifest, key, etag, f"{batch}:{etag}:attempt{len(runs) + 1}"))
+    number = run_records.next_attempt(runs)
+    return _Recovered(run_request(manifest, key, etag, f"{batch}:{etag}:attempt{number}"))
 
 
 def _give_up(

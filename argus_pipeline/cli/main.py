@@ -23,6 +23,7 @@ from argus_pipeline.cli import (
     metrics,
     parse,
     presign,
+    prune,
     quarantine,
     query,
     report,
@@ -74,6 +75,7 @@ app.command(rich_help_panel="Run the stack")(stack.doctor)
 app.command(rich_help_panel="Run the stack")(worker.worker)
 app.command(rich_help_panel="Run the stack")(worker.workers)
 app.command(rich_help_panel="Run the stack")(forget.forget)
+app.command(rich_help_panel="Run the stack")(prune.prune)
 app.command(rich_help_panel="Run the stack")(metrics.metrics)
 app.command(rich_help_panel="Run the stack")(demo.demo)
 

@@ -1,6 +1,7 @@
 """The roll-ups in the bucket: batch by batch, without looking at the batches that are in already.
 
-A batch touches its vehicle's cells, its campaign's and the sums, and no other object. The caller
+A batch touches its vehicle's cells, its campaign's and the sums, and leaves its own for `history`;
+no other object. The caller
 holds `lock.fleet_lock`. Whatever is interrupted is finished or done again by the next call.
 """
 
@@ -29,6 +30,7 @@ from argus_pipeline.fleet.cells import (
     ordered,
 )
 from argus_pipeline.fleet.commit import commit, finish
+from argus_pipeline.fleet.history import partials
 from argus_pipeline.statistics.storage import from_parquet, to_parquet
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
@@ -39,7 +41,7 @@ CAMPAIGN_PARTS: Final = 64
 _THREADS: Final = 8
 
 # What the sums are taken from again when they are lost or of an older version.
-_STATE: Final = ("vehicles/", "campaigns/", "batches/")
+_STATE: Final = ("vehicles/", "campaigns/", "batches/", "history/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,9 @@ def _update(store: ObjectStore, names: Sequence[str]) -> Updated:
     for name, frame in summed.items():
         if not frame.equals(total[name]) or total[name].is_empty():
             objects[keys.fleet(name)] = to_parquet(frame)
+    cells = {name: frame for name, (frame, _) in came.items()}
+    for key, frame in partials(_of_vehicles(old), cells, list(names)).items():
+        objects[key] = to_parquet(frame)
     commit(store, objects)
     return Updated(
         len(came),

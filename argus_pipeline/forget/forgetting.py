@@ -8,8 +8,10 @@ no moment the upload sensor finds a manifest that the database does not know.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
@@ -19,6 +21,7 @@ from sqlalchemy import Engine
 from argus_pipeline.batches.arrivals import Folder, folders_before, read_candidates
 from argus_pipeline.errors import BadInput
 from argus_pipeline.fleet.changes import announce
+from argus_pipeline.fleet.history import compact
 from argus_pipeline.fleet.lock import fleet_lock
 from argus_pipeline.fleet.rollup import update
 from argus_pipeline.forget import objects, rows
@@ -170,6 +173,8 @@ def forget(
             announce(store, p.text(batch))
     with fleet_lock(engine):
         rolled = update(store)
+        # What was compacted before has the name, too.
+        compact(store, nullcontext, most=sys.maxsize)
     done = "taken out" if task.remove else "renamed"
     found.append(Place("roll-ups: batches", max(rolled.batches, rolled.removed), done))
     on_step("everything else in the bucket")

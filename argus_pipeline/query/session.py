@@ -20,11 +20,13 @@ from argus_pipeline.query.sql import literal, quoted, tables_named
 from argus_pipeline.query.tables import (
     ARGUS,
     FLEET,
+    HISTORY,
     PARSED,
     SEARCH_PATH,
     STATISTICS,
     Table,
     fleet_tables,
+    history_tables,
     parsed_table,
     postgres_tables,
     statistics_tables,
@@ -90,6 +92,7 @@ class QuerySession:
         return [
             *postgres_tables(),
             *(table for table in fleet_tables() if table.name in fleet),
+            *(one for one in history_tables() if self._has_objects(HISTORY[one.name])),
             *statistics_tables(),
             *(parsed_table(name) for name in sorted(parsed)),
         ]
@@ -126,6 +129,8 @@ class QuerySession:
         """Make the table, or say that there is none of this name."""
         if table.schema == ARGUS:
             return table.name in _names(postgres_tables()) and self._load(table)
+        if table.schema == FLEET and table.name in HISTORY:
+            return self._partitioned(table, HISTORY[table.name])
         found = [key for key in self._list(table.schema) if table_name(key) == table.name]
         if found:
             return self._scan(table, found, _FOLDERS[table.schema])
@@ -163,6 +168,23 @@ class QuerySession:
         )
         return True
 
+    def _has_objects(self, prefix: str) -> bool:
+        return next(self.store.list(prefix), None) is not None
+
+    def _partitioned(self, table: Table, prefix: str) -> bool:
+        """A view over the objects of folders that name their partition as Hive does."""
+        found = [info.key for info in self.store.list(prefix) if info.key.endswith(_SUFFIX)]
+        if not found:
+            return False
+        files = ", ".join(literal(self.store.uri(key)) for key in found)
+        of_batches = prefix == keys.FLEET_BY_DAY and self.batch
+        only = f" WHERE starts_with(batch, {literal(self.batch)})" if of_batches else ""
+        self._connection.execute(
+            f"CREATE VIEW {table} AS FROM read_parquet([{files}], hive_partitioning = true,"
+            f" hive_types_autocast = false){only}"
+        )
+        return True
+
     def _list(self, schema: str) -> list[str]:
         """The Parquet objects of a folder, of the batches that were asked for."""
         if schema not in self._listed:
@@ -189,7 +211,7 @@ class QuerySession:
             for schema, keys_ in self._listed.items()
             for key in keys_
         ]
-        return [*postgres_tables(), *statistics_tables(), *found]
+        return [*postgres_tables(), *statistics_tables(), *history_tables(), *found]
 
 
 def table_name(key: str) -> str:

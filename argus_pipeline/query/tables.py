@@ -14,6 +14,7 @@ from typing import Final
 from argus_pipeline.database.models import Base
 from argus_pipeline.query.sql import quoted
 from argus_pipeline.statistics.batch import BatchStatistics
+from argus_pipeline.storage import keys
 
 ARGUS: Final = "argus"
 FLEET: Final = "fleet"
@@ -70,6 +71,12 @@ _FLEET: Final = {
     "names": "a fault of a platform: titles, severities, ECUs",
     "updates": "an update of a platform, with the batches that name it",
 }
+_HISTORY: Final = {
+    "history_by_day": "hours of a batch under a firmware, or a fault of it; `month` is a partition",
+    "history_by_month": "the same by platform and day, summed over batches",
+}
+HISTORY: Final = {"history_by_day": keys.FLEET_BY_DAY, "history_by_month": keys.FLEET_BY_MONTH}
+"""Where the tables lie that are partitioned by month, as Hive names folders."""
 _PARSED: Final = {
     "messages": "a DLT message",
     "lifecycles": "a lifecycle of an ECU in one DLT recording",
@@ -105,6 +112,11 @@ def statistics_tables() -> list[Table]:
 def fleet_tables() -> list[Table]:
     """The roll-ups over all batches; those that were not made yet are not there."""
     return [Table(FLEET, name, what) for name, what in _FLEET.items()]
+
+
+def history_tables() -> list[Table]:
+    """All batches by day and month; not there before the first compaction."""
+    return [Table(FLEET, name, what) for name, what in _HISTORY.items()]
 
 
 def parsed_table(name: str) -> Table:

@@ -17,6 +17,10 @@ RECORDING_RESULT = "recording.json"
 FLEET_CHANGES = f"{FLEET}changes/"
 FLEET_COMMIT = f"{FLEET}commit.zip"
 FLEET_REBUILD = f"{FLEET}rebuild"
+FLEET_HISTORY = f"{FLEET}history/"
+FLEET_PARTIALS = f"{FLEET_HISTORY}partials/"
+FLEET_BY_DAY = f"{FLEET_HISTORY}by_day/"
+FLEET_BY_MONTH = f"{FLEET_HISTORY}by_month/"
 REPORTS = "reports/"
 CAMPAIGNS = "campaigns/"
 GIVEN_UP = "given-up/"
@@ -136,6 +140,26 @@ def fleet_batch(batch: str) -> str:
 def fleet_change(batch: str, token: str) -> str:
     """A note that the statistics of a batch changed and the roll-ups have not seen it yet."""
     return f"{FLEET_CHANGES}{batch}/{token}"
+
+
+def fleet_partial_day(day: date) -> str:
+    """Prefix of what changed on a day and was not taken into its object yet."""
+    return f"{FLEET_PARTIALS}{day.isoformat()}/"
+
+
+def fleet_partial(day: date, batch: str) -> str:
+    """What a batch is now on a day, until it is taken in."""
+    return f"{fleet_partial_day(day)}{batch}.parquet"
+
+
+def fleet_day(day: date) -> str:
+    """The cells of all batches of a day, under a folder that names the month as Hive does."""
+    return f"{FLEET_BY_DAY}month={day.isoformat()[:7]}/{day.isoformat()}.parquet"
+
+
+def fleet_month(day: date) -> str:
+    """The sums of all days of the month that a day is in."""
+    return f"{FLEET_BY_MONTH}month={day.isoformat()[:7]}/sums.parquet"
 
 
 def fleet_rules() -> str:

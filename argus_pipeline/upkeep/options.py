@@ -25,6 +25,8 @@ class Upkeep:
         keep_incoming_days: age from which uploaded files are deleted; 0 for never.
         keep_parsed_days: age from which parsed tables are deleted; 0 for never.
         expire_batches: batches that a night archives, and deletes data of, at the most.
+        keep_runs_days: age from which Dagster's records of runs are pruned; 0 for never.
+        prune_runs: runs that a night prunes at the most.
     """
 
     hour: int = 2
@@ -33,6 +35,8 @@ class Upkeep:
     keep_incoming_days: int = 0
     keep_parsed_days: int = 0
     expire_batches: int = 1000
+    keep_runs_days: int = 30
+    prune_runs: int = 20_000
 
 
 def read_upkeep(environment: Mapping[str, str] | None = None) -> Upkeep:
@@ -54,8 +58,8 @@ def read_upkeep(environment: Mapping[str, str] | None = None) -> Upkeep:
         found[field.name] = int(value)
     options = Upkeep(**found)
     look_back = settings.look_back_days(DEFAULT_LOOK_BACK_DAYS)
-    for name in ("archive_days", "keep_incoming_days", "keep_parsed_days"):
-        if 0 < getattr(options, name) <= look_back:
+    for name in ("archive_days", "keep_incoming_days", "keep_parsed_days", "keep_runs_days"):
+        if name in found and 0 < getattr(options, name) <= look_back:
             raise ArgusError(
                 f"is {getattr(options, name)}, and uploads of {look_back} days are still looked at",
                 where=f"ARGUS_UPKEEP_{name.upper()}",

@@ -108,5 +108,6 @@ def remove_batch(store: ObjectStore, batch: str) -> None:
 
 
 def state(store: ObjectStore) -> dict[str, bytes]:
-    """All objects of the roll-ups."""
-    return {one.key: store.get(one.key) for one in store.list(keys.FLEET)}
+    """All objects of the roll-ups, without what waits to be compacted."""
+    found = (one.key for one in store.list(keys.FLEET))
+    return {key: store.get(key) for key in found if not key.startswith(keys.FLEET_PARTIALS)}
