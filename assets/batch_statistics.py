@@ -20,10 +20,10 @@ from argus_pipeline.database.records import replace_event_counts
 from argus_pipeline.fleet.changes import announce
 from argus_pipeline.recordings.finished import read_results
 from argus_pipeline.statistics.accounting import check_totals
+from argus_pipeline.statistics.at_hand import tables_at_hand
 from argus_pipeline.statistics.batch import BatchStatistics, compute_statistics
 from argus_pipeline.statistics.code_patterns import code_patterns
 from argus_pipeline.statistics.event_rows import event_rows
-from argus_pipeline.statistics.sources import recording_tables
 from argus_pipeline.statistics.storage import write_statistics
 from argus_pipeline.storage.object_store import ObjectStore
 from assets.bulk import IN_BULK, of_each_batch
@@ -79,15 +79,15 @@ def _of_batch(
 ) -> Iterator[AssetCheckResult | MaterializeResult]:
     manifest, _, _ = read_manifest(context, store, batch)
     results = read_results(store, manifest)
-    tables = recording_tables(results, lambda table: store.uri(table.parquet_key))
-    statistics = compute_statistics(
-        tables,
-        results,
-        storage_options=store.storage_options(),
-        patterns=code_patterns(),
-        firmware=manifest.firmware,
-        firmware_from=manifest.firmware_from,
-    )
+    with tables_at_hand(store, manifest.batch, results) as (tables, options):
+        statistics = compute_statistics(
+            tables,
+            results,
+            storage_options=options,
+            patterns=code_patterns(),
+            firmware=manifest.firmware,
+            firmware_from=manifest.firmware_from,
+        )
     differences = [str(difference) for difference in check_totals(statistics, results)]
     yield AssetCheckResult(
         passed=not differences,

@@ -248,10 +248,10 @@ def _directly(ground: Ground, batches: Sequence[client.Batch]) -> None:
     from argus_pipeline.recordings.parsing import load_specifications, parse_to_bucket
     from argus_pipeline.report.language import language_from
     from argus_pipeline.report.writing import write_report
+    from argus_pipeline.statistics.at_hand import tables_at_hand
     from argus_pipeline.statistics.batch import compute_statistics
     from argus_pipeline.statistics.code_patterns import code_patterns
     from argus_pipeline.statistics.event_rows import event_rows
-    from argus_pipeline.statistics.sources import recording_tables
     from argus_pipeline.statistics.storage import read_statistics, write_statistics
 
     configured = settings.load(ground.addresses)
@@ -275,14 +275,15 @@ def _directly(ground: Ground, batches: Sequence[client.Batch]) -> None:
         with session(engine) as opened:
             upsert_recordings(opened, manifest.batch, parsed)
         results = read_results(store, manifest)
-        statistics = compute_statistics(
-            recording_tables(results, lambda table: store.uri(table.parquet_key)),
-            results,
-            storage_options=store.storage_options(),
-            patterns=code_patterns(),
-            firmware=manifest.firmware,
-            firmware_from=manifest.firmware_from,
-        )
+        with tables_at_hand(store, manifest.batch, results) as (tables, options):
+            statistics = compute_statistics(
+                tables,
+                results,
+                storage_options=options,
+                patterns=code_patterns(),
+                firmware=manifest.firmware,
+                firmware_from=manifest.firmware_from,
+            )
         write_statistics(store, manifest.batch, statistics)
         announce(store, manifest.batch)
         with session(engine) as opened:
