@@ -11,7 +11,6 @@ With `--memory 10000` ours runs over 10 GB as well, alone, for its peak of memor
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -24,7 +23,7 @@ from measuring.bench import MB
 from measuring.clock import Measure, WorkFailed, of_command, of_others
 from measuring.contest import say, target
 from measuring.inputs import Recording, typical_dlt, write_repeated
-from measuring.table import Section, machine
+from measuring.table import Section, show
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "benchmarks" / "peers" / "dlt_pandas.py"
@@ -39,14 +38,7 @@ def main() -> int:
         sections = [_against_the_script(Path(folder), options)] if options.rounds else []
         if options.memory:
             sections.append(_memory(Path(folder), options))
-    if options.json:
-        every = [section.to_dict() for section in sections]
-        print(json.dumps({"machine": machine(), "sections": every}, indent=1))
-    else:
-        print("  ".join(f"{name}: {value}" for name, value in machine().items() if value))
-        for section in sections:
-            print(section.text())
-    return 1 if any(section.wrong for section in sections) else 0
+    return show(sections, as_json=options.json)
 
 
 def _against_the_script(folder: Path, options: argparse.Namespace) -> Section:

@@ -11,7 +11,6 @@ whole stack (it takes root), requests by MinIO itself, and rows and bytes by Pos
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import shutil
@@ -35,7 +34,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 from measuring.cgroup import Group, counted  # noqa: E402
 from measuring.inputs import typical_dlt, write_repeated  # noqa: E402
 from measuring.saying import say_now  # noqa: E402
-from measuring.table import Section, machine  # noqa: E402
+from measuring.table import Section, show  # noqa: E402
 
 from argus_pipeline.database.engine import create_engine  # noqa: E402
 from argus_pipeline.simulate.fleet import write_fleet  # noqa: E402
@@ -89,13 +88,7 @@ def main() -> int:
     with counted("argus-cost") as group, _stack(options.engine) as ground:
         group.release(os.getpid())
         sections = _measure(ground, group, options)
-    if options.json:
-        every = [section.to_dict() for section in sections]
-        print(json.dumps({"machine": machine(), "sections": every}, indent=1))
-    else:
-        print("  ".join(f"{name}: {value}" for name, value in machine().items() if value))
-        print("\n".join(section.text() for section in sections))
-    return 1 if any(section.wrong for section in sections) else 0
+    return show(sections, as_json=options.json)
 
 
 def _measure(ground: Ground, group: Group, options: argparse.Namespace) -> Sequence[Section]:

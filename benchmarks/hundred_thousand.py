@@ -20,7 +20,6 @@ same at the smallest number.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -51,7 +50,7 @@ from benchmarks.chaos.judge import quiet, wait_for_none  # noqa: E402
 from benchmarks.chaos.own_ground import OwnGround  # noqa: E402
 from benchmarks.many import records, rollups  # noqa: E402
 from benchmarks.measuring.saying import say_now  # noqa: E402
-from benchmarks.measuring.table import Section, machine  # noqa: E402
+from benchmarks.measuring.table import Section, show  # noqa: E402
 
 SIZES: Final = (1_000, 100_000)
 REPEATED: Final = 5
@@ -121,12 +120,7 @@ def main() -> int:
     finally:
         ground.end()
     section = _section(sizes, found)
-    if options.json:
-        print(json.dumps({"machine": machine(), "sections": [section.to_dict()]}, indent=1))
-    else:
-        print("  ".join(f"{name}: {value}" for name, value in machine().items() if value))
-        print(section.text())
-    return 1 if section.wrong else 0
+    return show([section], as_json=options.json)
 
 
 def _records(ground: OwnGround, sizes: list[int], found: dict[int, Figures]) -> None:

@@ -12,7 +12,6 @@ The full size is `--batches 500`, about 4 CPU s each.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import threading
@@ -40,7 +39,7 @@ from benchmarks.chaos import workers  # noqa: E402
 from benchmarks.chaos.judge import quiet, wait_for_none  # noqa: E402
 from benchmarks.chaos.own_ground import OwnGround  # noqa: E402
 from benchmarks.measuring.saying import quantile, say_now  # noqa: E402
-from benchmarks.measuring.table import Section, machine  # noqa: E402
+from benchmarks.measuring.table import Section, show  # noqa: E402
 
 TICK_LIMIT_S: Final = 5.0
 KINDS: Final = 10
@@ -63,12 +62,7 @@ def main() -> int:
         section = _load(ground, options)
     finally:
         ground.end()
-    if options.json:
-        print(json.dumps({"machine": machine(), "sections": [section.to_dict()]}, indent=1))
-    else:
-        print("  ".join(f"{name}: {value}" for name, value in machine().items() if value))
-        print(section.text())
-    return 1 if section.wrong else 0
+    return show([section], as_json=options.json)
 
 
 def _register(ground: OwnGround, count: int) -> None:

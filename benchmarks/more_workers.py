@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.chaos.ground import Ground, eventually  # noqa: E402
 from benchmarks.measuring.cgroup import Group  # noqa: E402
 from benchmarks.measuring.saying import say_now  # noqa: E402
-from benchmarks.measuring.table import Section, machine  # noqa: E402
+from benchmarks.measuring.table import Section, show  # noqa: E402
 from benchmarks.workers import run_batches, started_stack  # noqa: E402
 
 COUNTS: Final = (1, 2, 4, 8)
@@ -72,12 +72,7 @@ def main() -> int:
     section.notes.append(f"to reach: {LINEAR} of linear at {COUNTS[-1]} workers")
     if linear < LINEAR:
         section.wrong.append("more workers do too little more work")
-    if options.json:
-        print(json.dumps({"machine": machine(), "sections": [section.to_dict()]}, indent=1))
-    else:
-        print("  ".join(f"{name}: {value}" for name, value in machine().items() if value))
-        print(section.text())
-    return 1 if section.wrong else 0
+    return show([section], as_json=options.json)
 
 
 @contextmanager

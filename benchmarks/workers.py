@@ -16,7 +16,6 @@ that does nothing else.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -41,7 +40,7 @@ from benchmarks.chaos.ground import Ground  # noqa: E402
 from benchmarks.chaos.judge import quiet, wait_for_none  # noqa: E402
 from benchmarks.measuring.cgroup import Group, counted  # noqa: E402
 from benchmarks.measuring.saying import say_now  # noqa: E402
-from benchmarks.measuring.table import Section, machine  # noqa: E402
+from benchmarks.measuring.table import Section, show  # noqa: E402
 
 SAMPLE: Final = ROOT / "tests" / "data" / "dlt" / "golden.dlt"
 RUNS_RATIO: Final = 2.2
@@ -76,13 +75,7 @@ def _measure(options: argparse.Namespace, group: Group) -> int:
     if ratio < RUNS_RATIO:
         runs.wrong.append("too few runs a minute")
     sections = [runs, bulk]
-    if options.json:
-        content = {"machine": machine(), "sections": [one.to_dict() for one in sections]}
-        print(json.dumps(content, indent=1))
-    else:
-        print("  ".join(f"{name}: {value}" for name, value in machine().items() if value))
-        print("\n".join(one.text() for one in sections))
-    return 1 if any(one.wrong for one in sections) else 0
+    return show(sections, as_json=options.json)
 
 
 _NAMES: Final = {"local": "a process for each run", "celery": "two warm workers of one slot"}

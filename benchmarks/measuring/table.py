@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,17 @@ class Section:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
+
+
+def show(sections: Sequence[Section], *, as_json: bool) -> int:
+    """Print the machine and the sections; the exit status, 1 where a figure came out wrong."""
+    if as_json:
+        content = {"machine": machine(), "sections": [one.to_dict() for one in sections]}
+        print(json.dumps(content, indent=1))
+    else:
+        print("  ".join(f"{name}: {value}" for name, value in machine().items() if value))
+        print("\n".join(one.text() for one in sections))
+    return 1 if any(one.wrong for one in sections) else 0
 
 
 def machine() -> dict[str, Any]:
