@@ -76,17 +76,22 @@ def check_cluster() -> Iterator[Finding]:
             yield warn("rights", f"this account may {_text(right)}", "It does not need to")
 
 
-def _may(api: Any, namespace: str, verb: str, group: str, resource: str) -> bool:
-    name, _, sub = resource.partition("/")
-    attributes = {
+def resource_attributes(namespace: str, verb: str, group: str, resource: str) -> dict[str, str]:
+    """What an access review asks about; `resource` may name a part of it, such as `pods/log`."""
+    name, _, part = resource.partition("/")
+    return {
         "namespace": namespace,
         "verb": verb,
         "group": group,
         "resource": name,
-        "subresource": sub,
+        "subresource": part,
     }
+
+
+def _may(api: Any, namespace: str, verb: str, group: str, resource: str) -> bool:
+    asked = resource_attributes(namespace, verb, group, resource)
     answer = api.create_self_subject_access_review(
-        {"spec": {"resourceAttributes": attributes}}, _request_timeout=_ANSWER_S
+        {"spec": {"resourceAttributes": asked}}, _request_timeout=_ANSWER_S
     )
     return bool(answer.status.allowed)
 

@@ -8,6 +8,7 @@ from typing import Final
 from kubernetes import client
 from kubernetes.client.rest import ApiException
 
+from argus_pipeline.stack.kubernetes_checks import resource_attributes
 from benchmarks.cluster.cluster import CONTROL, DAEMON, NAMESPACE, Cluster
 
 _LAUNCH: Final = {("create", "batch", "jobs")}
@@ -70,21 +71,14 @@ def _allowed(
     resource: str,
     namespace: str,
 ) -> bool:
-    name, _, sub = resource.partition("/")
-    attributes = {
-        "namespace": namespace,
-        "verb": verb,
-        "group": group,
-        "resource": name,
-        "subresource": sub,
-    }
+    asked = resource_attributes(namespace, verb, group, resource)
     user = f"system:serviceaccount:{NAMESPACE}:{account}"
     groups = [
         "system:serviceaccounts",
         f"system:serviceaccounts:{NAMESPACE}",
         "system:authenticated",
     ]
-    body = {"spec": {"user": user, "groups": groups, "resourceAttributes": attributes}}
+    body = {"spec": {"user": user, "groups": groups, "resourceAttributes": asked}}
     return bool(api.create_subject_access_review(body).status.allowed)
 
 

@@ -100,6 +100,22 @@ def put_batch(
     return batch
 
 
+def put_some(store: ObjectStore, numbers: range) -> list[str]:
+    """Batches of three vehicles and two platforms, every second one of the campaign `c1`."""
+    return [
+        put_batch(
+            store,
+            n,
+            exposures(v1=0.5 + n % 3, v2=1.25, unplaced=0.1),
+            counts(("E001", "v1", n % 4 + 1), ("E001", "v2", 3), ("P0A80", None, 1)),
+            vehicle=f"VIN{n % 3}",
+            platform="J7" if n % 2 else "K5",
+            campaign="c1" if n % 2 else None,
+        )
+        for n in numbers
+    ]
+
+
 def remove_batch(store: ObjectStore, batch: str) -> None:
     """Remove the statistics of a batch, and leave the note."""
     for name in ("exposures", "fault_counts"):

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import duckdb
 import polars as pl
 import pytest
-from fleet.made import START, counts, exposures, put_batch, remove_batch, state
+from fleet.made import START, counts, exposures, put_batch, put_some, remove_batch, state
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,20 +93,6 @@ def test_whatever_comes_goes_or_moves_partials_merge_to_the_whole(changes) -> No
     summed = pl.concat([pl.DataFrame(schema=DAY_SUMS), *months.values()]).sort("day", "platform")
     expected = sum_day(whole)
     assert summed.sort(expected.columns[:7]).equals(expected.sort(expected.columns[:7]))
-
-
-def put_some(store: ObjectStore, numbers: range) -> list[str]:
-    return [
-        put_batch(
-            store,
-            n,
-            exposures(v1=0.5 + n % 3, v2=1.25, unplaced=0.1),
-            counts(("E001", "v1", n % 4 + 1), ("E001", "v2", 3), ("P0A80", None, 1)),
-            vehicle=f"VIN{n % 3}",
-            platform="J7" if n % 2 else "K5",
-        )
-        for n in numbers
-    ]
 
 
 def history(store: ObjectStore) -> dict[str, bytes]:

@@ -6,28 +6,13 @@ import random
 
 import polars as pl
 import pytest
-from fleet.made import counts, exposures, put_batch, remove_batch, state
+from fleet.made import counts, exposures, put_batch, put_some, remove_batch, state
 
 from argus_pipeline.errors import Unavailable
 from argus_pipeline.fleet import commit, rollup, sums
 from argus_pipeline.fleet.rollup import read_sums, read_vehicle, rebuild, update
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
-
-
-def put_some(store: ObjectStore, numbers: range) -> list[str]:
-    return [
-        put_batch(
-            store,
-            n,
-            exposures(v1=0.5 + n % 3, v2=1.25, unplaced=0.1),
-            counts(("E001", "v1", n % 4 + 1), ("E001", "v2", 3), ("P0A80", None, 1)),
-            vehicle=f"VIN{n % 3}",
-            platform="J7" if n % 2 else "K5",
-            campaign="c1" if n % 2 else None,
-        )
-        for n in numbers
-    ]
 
 
 def test_hours_and_messages_are_those_of_the_batches(object_store: ObjectStore) -> None:
