@@ -20,6 +20,7 @@ KNOWN = {
     ("argus_pipeline/query/session.py", "','.join(SEARCH_PATH)"): "a constant",
     ("argus_pipeline/query/session.py", "table"): "quoted",
     ("argus_pipeline/query/session.py", "files"): "literals, quoted",
+    ("argus_pipeline/query/session.py", "only"): "a literal, quoted",
     ("argus_pipeline/query/session.py", "''.join(columns)"): "literals, quoted",
     ("argus_pipeline/query/session.py", "quoted(name)"): "quoted",
 }
