@@ -1,5 +1,6 @@
-"""dagster-aws's S3, whose clients do not ask before they send."""
+"""dagster-aws's S3, whose clients do not ask before they send and are made once a process."""
 
+from functools import lru_cache
 from typing import Any
 
 from dagster_aws.s3 import S3Resource
@@ -11,5 +12,14 @@ class S3(S3Resource):
     """All options of `S3Resource`; see `argus_pipeline.storage.expect` for the difference."""
 
     def get_client(self) -> Any:
-        """A boto3 client of its own for each call, as in the parent."""
-        return without_expect(super().get_client())
+        """The process's boto3 client for these options, to be used from any thread.
+
+        boto3 reads a megabyte of JSON for each new one, and each step of a run and each tick of a
+        sensor has a resource of its own.
+        """
+        return _client(tuple(sorted(self.model_dump().items())))
+
+
+@lru_cache(maxsize=8)
+def _client(options: tuple[tuple[str, Any], ...]) -> Any:
+    return without_expect(S3Resource(**dict(options)).get_client())

@@ -12,7 +12,14 @@ from typing import Final
 import altair as alt
 import polars as pl
 
-from argus_pipeline.charts.style import WIDTH, counted, nothing_to_show, shown, styled
+from argus_pipeline.charts.style import (
+    WIDTH,
+    Rows,
+    counted,
+    nothing_to_show,
+    shown,
+    styled,
+)
 from argus_pipeline.charts.time_axis import TimeAxis, time_axis
 from argus_pipeline.fleet.cells import SECONDS_AN_HOUR
 from argus_pipeline.knowledge.versions import version_key
@@ -44,7 +51,7 @@ def adoption(cells: pl.DataFrame, subtitle: Sequence[str] = ()) -> alt.VConcatCh
     facts = _facts(found, placed)
     if placed.is_empty():
         panel = nothing_to_show("no batch has reported yet", WIDTH, _SHARE_HEIGHT)
-        return styled(alt.vconcat(panel), TITLE, [*subtitle, facts], f"{TITLE}: {facts}")
+        return styled([panel], TITLE, [*subtitle, facts], f"{TITLE}: {facts}")
     named = _named(placed)
     width = _bin_seconds(named)
     shares, rates = shares_by_bin(named, width), rates_by_bin(named, width)
@@ -57,8 +64,13 @@ def adoption(cells: pl.DataFrame, subtitle: Sequence[str] = ()) -> alt.VConcatCh
     ordered = sorted(
         named["firmware"].unique(), key=lambda name: (version_key(name) or (), name), reverse=True
     )
-    panels = alt.vconcat(_shares(shares, ordered, axis), _rates(rates, ordered, axis), spacing=18)
-    return styled(panels, TITLE, [*subtitle, facts], f"{TITLE}. {facts}")
+    return styled(
+        [_shares(shares, ordered, axis), _rates(rates, ordered, axis)],
+        TITLE,
+        [*subtitle, facts],
+        f"{TITLE}. {facts}",
+        spacing=18,
+    )
 
 
 def reports(cells: pl.DataFrame) -> pl.DataFrame:
@@ -171,7 +183,7 @@ def _shares(shares: pl.DataFrame, firmwares: list[str], axis: TimeAxis) -> alt.C
         .with_columns((pl.col("high") - pl.col("share")).alias("low"), _time())
     )
     panel: alt.Chart = (
-        alt.Chart(alt.InlineData(values=stacked.to_dicts()))
+        alt.Chart(Rows(stacked.to_dicts()))
         .mark_bar(stroke="white", strokeWidth=0.6)
         .encode(
             x=alt.X("start:T", **axis.encoding),
@@ -203,7 +215,7 @@ def _shares(shares: pl.DataFrame, firmwares: list[str], axis: TimeAxis) -> alt.C
 def _rates(rates: pl.DataFrame, firmwares: list[str], axis: TimeAxis) -> alt.LayerChart:
     if rates.is_empty():
         return nothing_to_show("no hours of operation are known", WIDTH, _RATE_HEIGHT // 2)
-    base = alt.Chart(alt.InlineData(values=rates.to_dicts())).encode(
+    base = alt.Chart(Rows(rates.to_dicts())).encode(
         x=alt.X("middle:T", **axis.encoding),
         y=alt.Y(
             "rate:Q",

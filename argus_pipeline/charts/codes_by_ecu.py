@@ -17,6 +17,7 @@ from argus_pipeline.charts.style import (
     INK,
     LABELS,
     WIDTH,
+    Rows,
     counted,
     nothing_to_show,
     shown,
@@ -53,9 +54,9 @@ def codes_by_ecu(
     if cells.is_empty():
         facts = f"{counted(statistics.total('messages'), 'message')}, none names a fault code"
         panel = nothing_to_show("no fault codes found", WIDTH, 200)
-        return styled(alt.vconcat(panel), TITLE, [*subtitle, facts], f"{TITLE}: none found")
+        return styled([panel], TITLE, [*subtitle, facts], f"{TITLE}: none found")
     facts = _facts(statistics.codes_by_ecu, cells)
-    return styled(alt.vconcat(_map(cells)), TITLE, [*subtitle, facts], f"{TITLE}. {facts}")
+    return styled([_map(cells)], TITLE, [*subtitle, facts], f"{TITLE}. {facts}")
 
 
 def heat_cells(counts: pl.DataFrame) -> pl.DataFrame:
@@ -100,7 +101,7 @@ def _map(cells: pl.DataFrame) -> alt.LayerChart:
         "ticks": False,
         "domain": False,
     }
-    base = alt.Chart(alt.InlineData(values=rows)).encode(
+    base = alt.Chart(Rows(rows)).encode(
         x=alt.X(
             "column:N",
             sort=None,

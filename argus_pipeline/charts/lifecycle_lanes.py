@@ -12,7 +12,13 @@ from typing import Any, Final
 import altair as alt
 import polars as pl
 
-from argus_pipeline.charts.style import INK, WIDTH, counted, shown
+from argus_pipeline.charts.style import (
+    INK,
+    WIDTH,
+    Rows,
+    counted,
+    shown,
+)
 from argus_pipeline.charts.time_axis import TimeAxis
 from argus_pipeline.diagnosis.text import duration
 from argus_pipeline.statistics.timeline import CLOCK_SET_FROM
@@ -174,7 +180,7 @@ def lanes_panel(
     if labels:
         rows = [{"lane": r["lane"], "label": _label(r)} for r in found.ecus.iter_rows(named=True)]
         layers.append(
-            alt.Chart(alt.InlineData(values=rows))
+            alt.Chart(Rows(rows))
             .mark_text(align="left", dx=8, fontSize=12, color=INK)
             .encode(x=alt.value(width), y=alt.Y("lane:N", **y), text="label:N")
         )
@@ -201,7 +207,7 @@ def _bars(found: Lanes, axis: TimeAxis, y: dict[str, Any]) -> alt.Chart:
         _words("end"),
     )
     bars: alt.Chart = (
-        alt.Chart(alt.InlineData(values=drawn.to_dicts()))
+        alt.Chart(Rows(drawn.to_dicts()))
         .mark_bar(height=LANE - 8, stroke="white", strokeWidth=0.5)
         .encode(
             x=alt.X("from:T", **axis.encoding),
@@ -229,7 +235,7 @@ def _marks(marks: pl.DataFrame, axis: TimeAxis, y: dict[str, Any]) -> list[alt.C
         is_bad = sign == BAD_END
         values = rows.with_columns(_words("time").alias("moment")).to_dicts()
         layers.append(
-            alt.Chart(alt.InlineData(values=values))
+            alt.Chart(Rows(values))
             .mark_point(
                 shape=shape,
                 size=30 if is_bad else 42,

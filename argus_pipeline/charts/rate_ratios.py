@@ -16,6 +16,7 @@ import polars as pl
 from argus_pipeline.charts.style import (
     INK,
     QUIET,
+    Rows,
     counted,
     nothing_to_show,
     shown,
@@ -64,10 +65,10 @@ def rate_ratios(comparison: pl.DataFrame, subtitle: Sequence[str] = ()) -> alt.V
     facts = _facts(comparison)
     if comparison.is_empty():
         panel = nothing_to_show("nothing to compare yet", 2 * _WIDTH, 160)
-        return styled(alt.vconcat(panel), TITLE, [*subtitle, facts], f"{TITLE}: {facts}")
+        return styled([panel], TITLE, [*subtitle, facts], f"{TITLE}: {facts}")
     rows = _rows(comparison)
     return styled(
-        alt.vconcat(_panel(rows, int(comparison["platform"].n_unique()) > 1)),
+        [_panel(rows, int(comparison["platform"].n_unique()) > 1)],
         TITLE,
         [*subtitle, facts],
         f"{TITLE}. {facts}",
@@ -90,7 +91,7 @@ def _rows(comparison: pl.DataFrame) -> list[dict[str, Any]]:
 def _panel(rows: list[dict[str, Any]], several_platforms: bool) -> alt.LayerChart:
     farthest = _domain(rows)
     values = [_value(n, row, farthest, several_platforms) for n, row in enumerate(rows)]
-    base = alt.Chart(alt.InlineData(values=values)).encode(
+    base = alt.Chart(Rows(values)).encode(
         y=alt.Y(
             "key:N",
             sort=None,
@@ -126,7 +127,7 @@ def _panel(rows: list[dict[str, Any]], several_platforms: bool) -> alt.LayerChar
         alt.Tooltip("hours:N", title="Hours of operation, before → after"),
     ]
     same = (
-        alt.Chart(alt.InlineData(values=[{"one": 1}]))
+        alt.Chart(Rows([{"one": 1}]))
         .mark_rule(color=QUIET, strokeDash=[4, 3])
         .encode(x=alt.X("one:Q", **x))
     )
@@ -141,7 +142,7 @@ def _panel(rows: list[dict[str, Any]], several_platforms: bool) -> alt.LayerChar
         arrows = [value for value in values if value[f"beyond_{side}"]]
         if arrows:
             layers.append(
-                base.properties(data=alt.InlineData(values=arrows))
+                base.properties(data=Rows(arrows))
                 .mark_point(shape=f"triangle-{side}", size=60, filled=True, opacity=1)
                 .encode(x=alt.value(0 if side == "left" else _WIDTH), color=colour)
             )
@@ -150,7 +151,7 @@ def _panel(rows: list[dict[str, Any]], several_platforms: bool) -> alt.LayerChar
         colour_, shape = CLASSES[name]
         hollow = name == _HOLLOW
         layers.append(
-            base.properties(data=alt.InlineData(values=own))
+            base.properties(data=Rows(own))
             .mark_point(
                 shape=shape,
                 size=85,
@@ -173,7 +174,7 @@ def _panel(rows: list[dict[str, Any]], several_platforms: bool) -> alt.LayerChar
 
 def _head(text: str, at: int) -> alt.Chart:
     """What a column of text is, above it."""
-    words = alt.Chart(alt.InlineData(values=[{"text": text}])).mark_text(
+    words = alt.Chart(Rows([{"text": text}])).mark_text(
         align="left", baseline="bottom", fontSize=12, color=QUIET
     )
     placed: alt.Chart = words.encode(x=alt.value(_WIDTH + at), y=alt.value(-4), text="text:N")

@@ -33,7 +33,7 @@ def restarts(statistics: BatchStatistics, context: ChartContext | None = None) -
     if found.ecus.is_empty():
         facts = _unplaced(found) or "no recording says when an ECU started"
         panel = nothing_to_show("no boots that a clock can place", WIDTH, 200)
-        return styled(alt.vconcat(panel), TITLE, [*subtitle, facts], f"{TITLE}: {facts}")
+        return styled([panel], TITLE, [*subtitle, facts], f"{TITLE}: {facts}")
     largest = found.largest(MAX_ECUS)
     first, last = _span(statistics.timeline, found)
     axis = time_axis(first, last, _SHORTEST_BIN_MS)
@@ -45,7 +45,7 @@ def restarts(statistics: BatchStatistics, context: ChartContext | None = None) -
         labels=True,
     )
     facts = _facts(found, largest)
-    return styled(alt.vconcat(panel), TITLE, [*subtitle, facts], f"{TITLE}. {facts}")
+    return styled([panel], TITLE, [*subtitle, facts], f"{TITLE}. {facts}")
 
 
 def _span(timeline: pl.DataFrame, found: Lanes) -> tuple[int, int]:

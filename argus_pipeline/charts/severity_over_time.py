@@ -25,6 +25,7 @@ from argus_pipeline.charts.style import (
     LABELS,
     QUIET,
     WIDTH,
+    Rows,
     counted,
     nothing_to_show,
     severity_colour,
@@ -63,7 +64,7 @@ def severity_over_time(
     if bars.is_empty():
         facts = _facts(statistics)
         panel = nothing_to_show("no events with a severity", WIDTH, _BAD_HEIGHT)
-        return styled(alt.vconcat(panel), TITLE, [*subtitle, facts], f"{TITLE}. {facts}")
+        return styled([panel], TITLE, [*subtitle, facts], f"{TITLE}. {facts}")
     width = _bin_seconds(bars)
     first, last = int(bars["start"].min()), int(bars["end"].max())  # type: ignore[arg-type]
     axis = time_axis(first, last, width * 1000)
@@ -82,7 +83,7 @@ def severity_over_time(
     if not running.ecus.is_empty():
         panels.append(_lifecycles(running, axis, has_lines=not boots.is_empty()))
     facts = _facts(statistics)
-    return styled(alt.vconcat(*panels, spacing=14), TITLE, [*subtitle, facts], f"{TITLE}. {facts}")
+    return styled(panels, TITLE, [*subtitle, facts], f"{TITLE}. {facts}", spacing=14)
 
 
 def stacked(timeline: pl.DataFrame) -> pl.DataFrame:
@@ -190,7 +191,7 @@ def _boot_moments(running: Lanes, axis: TimeAxis) -> pl.DataFrame:
 
 def _boot_lines(boots: pl.DataFrame, axis: TimeAxis) -> alt.Chart:
     lines: alt.Chart = (
-        alt.Chart(alt.InlineData(values=boots.to_dicts()))
+        alt.Chart(Rows(boots.to_dicts()))
         .mark_rule(strokeDash=[4, 3], color=QUIET, strokeWidth=1)
         .encode(x=alt.X("time:T", **axis.encoding))
     )
@@ -248,6 +249,6 @@ def _bin_seconds(bars: pl.DataFrame) -> int:
     return int(bars["end"][0] - bars["start"][0]) // 1000
 
 
-def _data(rows: pl.DataFrame) -> alt.InlineData:
+def _data(rows: pl.DataFrame) -> Rows:
     values: list[dict[str, Any]] = rows.drop("word").to_dicts()
-    return alt.InlineData(values=values)
+    return Rows(values)

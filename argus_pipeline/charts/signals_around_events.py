@@ -8,7 +8,16 @@ import altair as alt
 import polars as pl
 
 from argus_pipeline.charts.context import ChartContext
-from argus_pipeline.charts.style import INK, QUIET, WIDTH, counted, nothing_to_show, shown, styled
+from argus_pipeline.charts.style import (
+    INK,
+    QUIET,
+    WIDTH,
+    Rows,
+    counted,
+    nothing_to_show,
+    shown,
+    styled,
+)
 from argus_pipeline.statistics.batch import BatchStatistics
 from argus_pipeline.statistics.event_signals import CURVE_S
 
@@ -40,16 +49,14 @@ def signals_around_events(
         critical = counted(statistics.total("critical_events"), "fatal or error event")
         fact = f"{critical}, {counted(statistics.signals.height, 'signal')}"
         panel = nothing_to_show("no signal was recorded around a critical event", WIDTH, 200)
-        return styled(alt.vconcat(panel), TITLE, [*subtitle, fact], f"{TITLE}: {fact}")
+        return styled([panel], TITLE, [*subtitle, fact], f"{TITLE}: {fact}")
     chosen = chosen_faults(curves, found)
     rows = [
         _row(fault, curves.filter(pl.col("fault") == fault), found, statistics.fault_counts)
         for fault in chosen["fault"]
     ]
     facts = _facts(curves, chosen.height, has_usual=not found.is_empty())
-    return styled(
-        alt.vconcat(*rows, spacing=20), TITLE, [*subtitle, *facts], f"{TITLE}. {facts[0]}"
-    )
+    return styled(rows, TITLE, [*subtitle, *facts], f"{TITLE}. {facts[0]}", spacing=20)
 
 
 def chosen_faults(curves: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
@@ -87,8 +94,10 @@ def _row(
         panels.append(_panel(curves.filter(same), signal, usual))
     time = curves["event_time"][0]
     heading = f"{shown(_name(fault, faults), 80)}, {time:%Y-%m-%d %H:%M:%S} UTC"
-    return alt.hconcat(*panels, spacing=_GAP - 40).properties(
-        title=alt.TitleParams(text=heading, anchor="start", fontSize=13, offset=4)
+    return alt.HConcatChart(
+        hconcat=panels,
+        spacing=_GAP - 40,
+        title=alt.TitleParams(text=heading, anchor="start", fontSize=13, offset=4),
     )
 
 
@@ -100,7 +109,7 @@ def _name(fault: str, faults: pl.DataFrame) -> str:
 
 def _panel(curve: pl.DataFrame, signal: str, usual: pl.DataFrame) -> alt.LayerChart:
     rows = curve.select("second", "min", "mean", "max").sort("second").to_dicts()
-    base = alt.Chart(alt.InlineData(values=rows)).encode(
+    base = alt.Chart(Rows(rows)).encode(
         x=alt.X(
             "second:Q",
             title="Seconds from the event",
@@ -126,7 +135,7 @@ def _panel(curve: pl.DataFrame, signal: str, usual: pl.DataFrame) -> alt.LayerCh
     # A single second is no line.
     point = base.mark_point(color=_LINE, filled=True, size=12).encode(y=alt.Y("mean:Q", **y))
     event = (
-        alt.Chart(alt.InlineData(values=[{"second": 0}]))
+        alt.Chart(Rows([{"second": 0}]))
         .mark_rule(color=INK, strokeDash=[4, 3])
         .encode(x="second:Q")
     )
@@ -135,7 +144,7 @@ def _panel(curve: pl.DataFrame, signal: str, usual: pl.DataFrame) -> alt.LayerCh
     for limits in usual.iter_rows(named=True):
         ends = [{"end": limits[name]} for name in ("usual_low", "usual_high")]
         layers.append(
-            alt.Chart(alt.InlineData(values=ends))
+            alt.Chart(Rows(ends))
             .mark_rule(color=QUIET, strokeDash=[1, 3], strokeWidth=1.5)
             .encode(y=alt.Y("end:Q", **y))
         )

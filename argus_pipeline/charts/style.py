@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import altair as alt
+from altair.typing import ChartType, Optional
 
 from argus_pipeline.statistics.severity import NONE, SEVERITIES
 
@@ -41,52 +42,76 @@ LABELS: Final = {
 _ELLIPSIS: Final = "…"
 
 
+class Rows(alt.InlineData):
+    """The rows of a chart.
+
+    Altair copies a chart whole each time that another takes it in: its rows are the same ones.
+    """
+
+    def __init__(self, values: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(values=values)
+
+    def __deepcopy__(self, memo: object) -> Rows:
+        return self
+
+
 def styled(
-    chart: alt.VConcatChart, title: str, subtitle: Sequence[str], description: str
+    panels: Sequence[ChartType],
+    title: str,
+    subtitle: Sequence[str],
+    description: str,
+    *,
+    spacing: Optional[int] = alt.Undefined,
 ) -> alt.VConcatChart:
-    """Give a finished chart its title, the lines under it and the shared look.
+    """The finished chart: panels from top to bottom, with a title, lines under it and the look.
 
     `description` is what a screen reader says.
     """
-    finished: alt.VConcatChart = (
-        chart.properties(
-            title=alt.TitleParams(text=title, subtitle=[shown(line, 150) for line in subtitle]),
-            description=shown(description, 400),
-            background="white",
-            # Where none of the fonts is there, a browser takes one that may be a sixth wider.
-            padding={"left": 40, "right": 40, "top": 16, "bottom": 16},
-        )
-        .configure(font=FONT, view=alt.ViewConfig(stroke=None))
-        .configure_title(
-            anchor="start",
-            fontSize=18,
-            color=INK,
-            subtitleFontSize=12,
-            subtitleColor=QUIET,
-            subtitleLineHeight=16,
-            subtitlePadding=6,
-            offset=14,
-        )
-        .configure_axis(
-            labelFontSize=12,
-            titleFontSize=12,
-            titleFontWeight="normal",
-            labelColor=INK,
-            titleColor=INK,
-            gridColor=GRID,
-            domainColor="#888888",
-            tickColor="#888888",
-        )
-        .configure_legend(
-            labelFontSize=12,
-            labelColor=INK,
-            symbolType="square",
-            symbolSize=130,
-            symbolStrokeWidth=0,
-            titleFontSize=12,
-        )
+    # Made in one call: each method of a chart copies all of its panels.
+    return alt.VConcatChart(
+        vconcat=list(panels),
+        title=alt.TitleParams(text=title, subtitle=[shown(line, 150) for line in subtitle]),
+        description=shown(description, 400),
+        background="white",
+        # Where none of the fonts is there, a browser takes one that may be a sixth wider.
+        padding={"left": 40, "right": 40, "top": 16, "bottom": 16},
+        config=_LOOK,
+        spacing=spacing,
     )
-    return finished
+
+
+_LOOK: Final = alt.Config(
+    font=FONT,
+    view=alt.ViewConfig(stroke=None),
+    title=alt.TitleConfig(
+        anchor="start",
+        fontSize=18,
+        color=INK,
+        subtitleFontSize=12,
+        subtitleColor=QUIET,
+        subtitleLineHeight=16,
+        subtitlePadding=6,
+        offset=14,
+    ),
+    axis=alt.AxisConfig(
+        labelFontSize=12,
+        titleFontSize=12,
+        titleFontWeight="normal",
+        labelColor=INK,
+        titleColor=INK,
+        gridColor=GRID,
+        domainColor="#888888",
+        tickColor="#888888",
+    ),
+    legend=alt.LegendConfig(
+        labelFontSize=12,
+        labelColor=INK,
+        symbolType="square",
+        symbolSize=130,
+        symbolStrokeWidth=0,
+        titleFontSize=12,
+    ),
+)
 
 
 def severity_colour(present: Iterable[str], **legend: Any) -> alt.Color:
@@ -103,7 +128,7 @@ def severity_colour(present: Iterable[str], **legend: Any) -> alt.Color:
 
 def nothing_to_show(text: str, width: int, height: int) -> alt.LayerChart:
     """A panel of the usual size that says in words why it is empty."""
-    panel = alt.Chart(alt.InlineData(values=[{"text": text}]))
+    panel = alt.Chart(Rows([{"text": text}]))
     ground = panel.mark_rect(fill="#f6f6f6", stroke="#dddddd").encode(
         x=alt.value(0), x2=alt.value(width), y=alt.value(0), y2=alt.value(height)
     )

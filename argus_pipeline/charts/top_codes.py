@@ -12,6 +12,7 @@ from argus_pipeline.charts.style import (
     INK,
     LABELS,
     WIDTH,
+    Rows,
     counted,
     nothing_to_show,
     severity_colour,
@@ -44,12 +45,12 @@ def top_codes(
     if codes.is_empty():
         facts = f"{counted(statistics.total('messages'), 'message')}, none names a fault code"
         panel = nothing_to_show("no fault codes found", WIDTH, 200)
-        return styled(alt.vconcat(panel), TITLE, [*subtitle, facts], f"{TITLE}: none found")
+        return styled([panel], TITLE, [*subtitle, facts], f"{TITLE}: none found")
     facts = _facts(statistics.codes, codes.height)
     rows = [_row(rank, row) for rank, row in enumerate(codes.iter_rows(named=True))]
     worst = ", ".join(f"{row['name']} {row['messages']:,}" for row in rows[:3])
     return styled(
-        alt.vconcat(_bars(rows, codes["severity"].cast(pl.String).to_list())),
+        [_bars(rows, codes["severity"].cast(pl.String).to_list())],
         TITLE,
         [*subtitle, facts],
         f"{TITLE}: {worst}. {facts}",
@@ -77,7 +78,7 @@ def _row(rank: int, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bars(rows: list[dict[str, Any]], present: list[str]) -> alt.LayerChart:
-    base = alt.Chart(alt.InlineData(values=rows)).encode(
+    base = alt.Chart(Rows(rows)).encode(
         y=alt.Y(
             "key:N",
             sort=None,
