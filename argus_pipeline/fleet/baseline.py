@@ -8,7 +8,7 @@ import polars as pl
 
 from argus_pipeline.batches.manifest import Manifest
 from argus_pipeline.fleet.cells import HOURS, SECONDS_AN_HOUR
-from argus_pipeline.fleet.comparison import fault_names
+from argus_pipeline.fleet.names import fault_names
 from argus_pipeline.fleet.rollup import read_sums, read_vehicle
 from argus_pipeline.storage.object_store import ObjectStore
 

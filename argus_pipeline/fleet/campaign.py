@@ -20,10 +20,9 @@ from argus_pipeline.fleet.outcomes import (
     PENDING,
     SUCCEEDED,
     UNKNOWN_SOURCE,
-    target_version,
-    vehicle_outcomes,
 )
-from argus_pipeline.fleet.rollup import list_campaigns, read_campaign
+from argus_pipeline.fleet.reported import Reported, read_reported
+from argus_pipeline.fleet.rollup import list_campaigns
 from argus_pipeline.fleet.rules import CampaignRules, read_campaign_rules
 from argus_pipeline.fleet.sums import Sums
 from argus_pipeline.fleet.verdict import Applied, CampaignNumbers, Verdict, judge
@@ -139,23 +138,28 @@ def all_campaigns(
     Raises:
         BadInput: a list or the rules of a campaign cannot be used.
     """
-    return [
-        campaign_health(
-            campaign,
-            read_campaign(store, campaign),
-            sums,
-            comparison,
-            read_campaign_rules(store, campaign, rules),
-            expected=read_expected(store, campaign),
-            given_up=sum(own == campaign for own, _ in given_up),
+    found = []
+    for campaign in list_campaigns(store):
+        own = read_campaign_rules(store, campaign, rules)
+        expected = read_expected(store, campaign)
+        target = expected.target if expected else None
+        found.append(
+            campaign_health(
+                campaign,
+                read_reported(store, campaign, own.update_failures, target),
+                sums,
+                comparison,
+                own,
+                expected=expected,
+                given_up=sum(one == campaign for one, _ in given_up),
+            )
         )
-        for campaign in list_campaigns(store)
-    ]
+    return found
 
 
 def campaign_health(
     campaign: str,
-    cells: pl.DataFrame,
+    reported: Reported,
     sums: Sums,
     comparison: pl.DataFrame,
     rules: CampaignRules,
@@ -163,12 +167,8 @@ def campaign_health(
     expected: Expected | None = None,
     given_up: int = 0,
 ) -> CampaignHealth:
-    """The health of one campaign, from the cells of its batches."""
-    listed = expected.target if expected else None
-    target = listed or target_version(cells)
-    vehicles = vehicle_outcomes(cells, target or "", rules.update_failures)
-    if target is None:
-        vehicles = vehicles.with_columns(outcome=pl.lit(PENDING))
+    """The health of one campaign, from what its vehicles reported."""
+    target, vehicles = reported.target, reported.vehicles
     platforms = tuple(sorted(set(vehicles["platform"])))
     sources = _sources(vehicles, expected)
     names = set(expected.vehicles) if expected else set()
@@ -180,7 +180,7 @@ def campaign_health(
         reported_expected=vehicles.height - len(strange),
         succeeded=counts[SUCCEEDED],
         failed=counts[FAILED],
-        batches=cells["batch"].n_unique(),
+        batches=int(vehicles["batches"].sum()),
         given_up=given_up,
         hours=_hours(sums, platforms, target),
         changes=[
@@ -194,7 +194,7 @@ def campaign_health(
         verdict=verdict,
         rules=applied,
         target=target,
-        target_from="list" if listed else "batches" if target else "unknown",
+        target_from="list" if expected and expected.target else "batches" if target else "unknown",
         expected=numbers.expected,
         reported=vehicles.height,
         not_reported=len(names - set(vehicles["vehicle"])) if expected else None,

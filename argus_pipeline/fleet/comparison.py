@@ -17,6 +17,7 @@ from scipy import stats
 from argus_pipeline.errors import BadInput
 from argus_pipeline.fleet.cells import SECONDS_AN_HOUR
 from argus_pipeline.fleet.classes import Finding, classify
+from argus_pipeline.fleet.names import fault_names
 from argus_pipeline.fleet.pairs import firmware_pairs
 from argus_pipeline.fleet.power import detectable_ratio
 from argus_pipeline.fleet.rate_ratio import (
@@ -287,25 +288,4 @@ def _fit(found: pl.DataFrame, sums: Sums) -> pl.DataFrame:
         found.join(fault_names(sums), on=list(_FAULT), how="left")
         .select(pl.col(name).cast(kind) for name, kind in COMPARISON.items())
         .sort(*_PAIR, "p", "kind", "fault", nulls_last=True)
-    )
-
-
-def fault_names(sums: Sums) -> pl.DataFrame:
-    """What a fault is called: title and ECU by most messages, and its worst severity."""
-    names = sums["names"].with_columns(pl.col("severity").cast(SEVERITY))
-
-    def most(column: str) -> pl.DataFrame:
-        return (
-            names.group_by(*_FAULT, column)
-            .agg(pl.col("messages").sum())
-            .sort("messages", column, descending=[True, False], nulls_last=True)
-            .group_by(*_FAULT, maintain_order=True)
-            .agg(pl.col(column).first())
-        )
-
-    return (
-        names.group_by(*_FAULT)
-        .agg(pl.col("severity").min())
-        .join(most("title"), on=list(_FAULT))
-        .join(most("ecu"), on=list(_FAULT))
     )

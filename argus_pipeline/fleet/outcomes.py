@@ -15,14 +15,29 @@ FAILED: Final = "failed"
 PENDING: Final = "pending"
 OUTCOMES: Final = (SUCCEEDED, FAILED, PENDING)
 UNKNOWN_SOURCE: Final = "unknown"
+LOGIC: Final = 1
+"""One more whenever `update_votes` or `vehicle_outcomes` says something else of the same cells, so
+that what is kept of them (`reported`) is made again."""
 
 
-def target_version(cells: pl.DataFrame) -> str | None:
-    """The version that a campaign brings, by its batches: what most of them end with, of those that
-    name an update; the newest of several. None where no batch names an update.
+def update_votes(cells: pl.DataFrame) -> pl.DataFrame:
+    """With which version batches end, of those that name an update.
+
+    Returns:
+        version, batches.
     """
-    ends = cells.drop_nulls("updated_from").unique("batch")["updated_to"]
-    counted = ends.value_counts().rows()
+    ends = cells.drop_nulls("updated_from").unique("batch")
+    return ends.group_by(version="updated_to").agg(batches=pl.len().cast(pl.Int64)).sort("version")
+
+
+def target_version(votes: pl.DataFrame) -> str | None:
+    """The version that a campaign brings, by its batches: what most of them end with; the newest of
+    several. None where no batch names an update.
+
+    Args:
+        votes: of any parts of the campaign, as `update_votes` returns them.
+    """
+    counted = votes.group_by("version").agg(pl.col("batches").sum()).rows()
     best = max(counted, key=lambda row: (row[1], version_key(row[0]) or (), row[0]), default=None)
     return None if best is None else str(best[0])
 

@@ -133,14 +133,14 @@ def read_sums(store: ObjectStore, *names: str) -> sums.Sums:
 
 def read_vehicle(store: ObjectStore, platform: str, vehicle: str) -> pl.DataFrame:
     """All cells of a vehicle; none where it is not known."""
-    return _read_cells(store, keys.fleet_vehicle(platform, vehicle))
+    return read_cells(store, keys.fleet_vehicle(platform, vehicle))
 
 
 def read_campaign(store: ObjectStore, campaign: str) -> pl.DataFrame:
     """All cells of the batches of a campaign; none where it is not known."""
     parts = [one.key for one in store.list(keys.fleet_campaigns(campaign))]
     with ThreadPoolExecutor(_THREADS) as threads:
-        found = list(threads.map(lambda key: _read_cells(store, key), parts))
+        found = list(threads.map(lambda key: read_cells(store, key), parts))
     return ordered(pl.concat([no_cells(), *found]))
 
 
@@ -202,7 +202,7 @@ def _update(store: ObjectStore, names: Sequence[str]) -> Updated:
     touched = sorted({k for p in [*held.values(), *places.values()] if p for k in p.objects()})
     with ThreadPoolExecutor(_THREADS) as threads:
         old = dict(
-            zip(touched, threads.map(lambda key: _read_cells(store, key), touched), strict=True)
+            zip(touched, threads.map(lambda key: read_cells(store, key), touched), strict=True)
         )
     new = {key: _replaced(key, old[key], names, came, places) for key in touched}
     total = read_sums(store)
@@ -276,7 +276,12 @@ def _place_json(place: _Place) -> bytes:
     return json.dumps(content).encode()
 
 
-def _read_cells(store: ObjectStore, key: str) -> pl.DataFrame:
+def read_cells(store: ObjectStore, key: str) -> pl.DataFrame:
+    """The cells that an object holds; none where it is not there.
+
+    Raises:
+        BadInput: it is of another version.
+    """
     try:
         return _checked(store.get(key), CELLS, store.uri(key))
     except ObjectMissing:

@@ -23,6 +23,7 @@ from argus_pipeline.errors import BadInput
 from argus_pipeline.fleet.changes import announce
 from argus_pipeline.fleet.history import compact
 from argus_pipeline.fleet.lock import fleet_lock
+from argus_pipeline.fleet.reported import forget_reported
 from argus_pipeline.fleet.rollup import update
 from argus_pipeline.forget import objects, rows
 from argus_pipeline.forget.originals import in_words, originals_of
@@ -173,6 +174,7 @@ def forget(
             announce(store, p.text(batch))
     with fleet_lock(engine):
         rolled = update(store)
+        forget_reported(store)
         # What was compacted before has the name, too.
         compact(store, nullcontext, most=sys.maxsize)
     done = "taken out" if task.remove else "renamed"

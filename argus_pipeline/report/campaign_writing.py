@@ -5,19 +5,18 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from argus_pipeline import __version__
-from argus_pipeline.fleet.cells import ordered
 from argus_pipeline.fleet.rollup import read_campaign
 from argus_pipeline.report.campaign import campaign_charts, compared, render_campaign
 from argus_pipeline.statistics.storage import to_parquet
 from argus_pipeline.storage import keys
-from argus_pipeline.storage.object_store import ObjectMissing
+from argus_pipeline.storage.object_store import ObjectInfo, ObjectMissing
 
 if TYPE_CHECKING:
     from argus_pipeline.storage.object_store import ObjectStore
@@ -47,12 +46,12 @@ def write_campaign_pages(store: ObjectStore) -> Sequence[WrittenPage]:
     written = []
     for row in health.iter_rows(named=True):
         campaign, key = row["campaign"], keys.campaign_page(row["campaign"])
-        own, cells = compared(row, comparison), read_campaign(store, row["campaign"])
-        made_of = _digest(row, own, cells)
+        own = compared(row, comparison)
+        made_of = _digest(row, own, store.list(keys.fleet_campaigns(campaign)))
         # Drawing takes a second, and a batch changes one campaign of many.
         is_new = made_of not in _head(store, key)
         if is_new:
-            charts = campaign_charts(row, own, cells)
+            charts = campaign_charts(row, own, read_campaign(store, campaign))
             for name, chart in charts.items():
                 store.put(keys.campaign_chart(campaign, name), chart)
             # The page comes last: it says that all of this is there.
@@ -66,10 +65,11 @@ def _read(store: ObjectStore, name: str) -> pl.DataFrame:
     return pl.read_parquet(io.BytesIO(store.get(keys.fleet(name))))
 
 
-def _digest(row: Mapping[str, Any], own: pl.DataFrame, cells: pl.DataFrame) -> str:
-    digest = hashlib.sha256(f"{__version__} {_LOOK} {json.dumps(row, default=str)}".encode())
-    for frame in (own, ordered(cells)):
-        digest.update(to_parquet(frame))
+def _digest(row: Mapping[str, Any], own: pl.DataFrame, parts: Iterable[ObjectInfo]) -> str:
+    """Of the versions and the row, of its comparison, and of which cells there are."""
+    made_of = [__version__, _LOOK, row, *([part.key, part.etag] for part in parts)]
+    digest = hashlib.sha256(json.dumps(made_of, default=str).encode())
+    digest.update(to_parquet(own))
     return digest.hexdigest()
 
 

@@ -17,6 +17,7 @@ RECORDING_RESULT = "recording.json"
 FLEET_CHANGES = f"{FLEET}changes/"
 FLEET_COMMIT = f"{FLEET}commit.zip"
 FLEET_REBUILD = f"{FLEET}rebuild"
+FLEET_OUTCOMES = f"{FLEET}outcomes/"
 FLEET_HISTORY = f"{FLEET}history/"
 FLEET_PARTIALS = f"{FLEET_HISTORY}partials/"
 FLEET_BY_DAY = f"{FLEET_HISTORY}by_day/"
@@ -130,6 +131,11 @@ def fleet_campaigns(campaign: str = "") -> str:
 def fleet_campaign(campaign: str, part: int) -> str:
     """One part of what the roll-ups know of the batches of a campaign."""
     return f"{fleet_campaigns(campaign)}{part:02d}.parquet"
+
+
+def fleet_outcomes(campaign: str) -> str:
+    """What the vehicles of a campaign reported, by part of its cells."""
+    return f"{FLEET_OUTCOMES}{campaign}.parquet"
 
 
 def fleet_batch(batch: str) -> str:

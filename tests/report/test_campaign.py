@@ -10,6 +10,7 @@ import pytest
 from argus_pipeline.errors import ArgusError
 from argus_pipeline.fleet.campaign import campaign_health, health_frame
 from argus_pipeline.fleet.comparison import compare_firmware
+from argus_pipeline.fleet.reported import reported
 from argus_pipeline.fleet.rules import default_rules
 from argus_pipeline.fleet.sums import sum_cells
 from argus_pipeline.report.campaign import campaign_charts, campaign_view, compared, render_campaign
@@ -47,7 +48,8 @@ def tables(cells: pl.DataFrame, **expected: Any) -> tuple[pl.DataFrame, pl.DataF
     """`campaign_health` and `firmware_comparison`."""
     sums, rules = sum_cells(cells), default_rules()
     comparison = compare_firmware(sums, rules.comparison)
-    health = campaign_health(CAMPAIGN, cells, sums, comparison, rules.campaign, **expected)
+    said = reported(cells, rules.campaign.update_failures)
+    health = campaign_health(CAMPAIGN, said, sums, comparison, rules.campaign, **expected)
     return health_frame([health]), comparison
 
 
