@@ -1,5 +1,6 @@
 """Dagster's records are pruned: real runs in a real Postgres, before and after."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,15 +8,21 @@ from typing import Any
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+import typer
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.test_utils import instance_for_test
+from typer.testing import CliRunner
 
 from argus_pipeline import run_records
+from argus_pipeline.cli import prune as prune_cli
 from argus_pipeline.database.engine import create_engine
 from argus_pipeline.errors import ArgusError
+from argus_pipeline.settings import Settings
+from argus_pipeline.storage.object_store import ObjectStore
 from argus_pipeline.upkeep.beside_records import open_records, pruned_elsewhere
 from argus_pipeline.upkeep.options import read_upkeep
 from argus_pipeline.upkeep.pruning import BatchRuns, Fate, OldRun, Pruned, cutoff, fate, prune
+from sensors.housekeeping import prune_records
 
 BATCHES = dg.DynamicPartitionsDefinition(name="batch")
 NOW = datetime.now(UTC)
@@ -50,6 +57,16 @@ DEFINITIONS = dg.Definitions(
     ],
     executor=dg.in_process_executor,
 )
+
+
+class _Store:
+    """Stands in for the resource: the bucket of a test."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def store(self) -> ObjectStore:
+        return self._store
 
 
 class Records:
@@ -221,6 +238,61 @@ def test_what_lies_beside_the_records_goes_with_the_runs(records: Records, objec
     object_store.put("dagster/storage/r2/step/result", b"2")
     assert pruned_elsewhere(records.instance, object_store)(["r1"]) == 1
     assert [one.key for one in object_store.list("dagster/")] == ["dagster/storage/r2/step/result"]
+
+
+def prune_command(*arguments: str) -> str:
+    app = typer.Typer()
+    app.command()(prune_cli.prune)
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_the_command_says_what_would_go_then_takes_it(
+    records: Records, store_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "ARGUS_S3_ENDPOINT": store_settings.s3_endpoint,
+        "ARGUS_S3_BUCKET": store_settings.s3_bucket,
+        "ARGUS_S3_PREFIX": store_settings.s3_prefix,
+        "ARGUS_S3_ACCESS_KEY": store_settings.s3_access_key,
+        "ARGUS_S3_SECRET_KEY": store_settings.s3_secret_key,
+    }.items():
+        monkeypatch.setenv(name, value or "")
+    old, new = records.run("b1"), records.run("b1")
+    records.age(old)
+    would = prune_command("--days", "30", "--dry-run")
+    assert re.search(r"^ +1  runs would go, with all their events$", would, re.MULTILINE)
+    assert records.events(old)
+    gone = prune_command("--days", "30")
+    assert re.search(r"^ +1  runs gone, with all their events$", gone, re.MULTILINE)
+    assert not records.instance.has_run(old)
+    assert records.events(new)
+    monkeypatch.setenv("ARGUS_UPKEEP_KEEP_RUNS_DAYS", "0")
+    assert "kept for ever" in prune_command()
+
+
+def test_the_nightly_op_prunes_by_the_options_and_says_how_many(
+    records: Records, object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARGUS_UPKEEP_KEEP_RUNS_DAYS", "10")
+    monkeypatch.setenv("ARGUS_UPKEEP_PRUNE_RUNS", "1")
+    old = [records.run("b1") for _ in range(3)]
+    records.age(*old, days=20)
+
+    @dg.job(resource_defs={"object_store": _Store(object_store)})
+    def night() -> None:
+        prune_records()
+
+    done = night.execute_in_process(instance=records.instance)
+    [output] = [e for e in done.all_events if e.is_successful_output]
+    said = {name: value.value for name, value in output.step_output_data.metadata.items()}
+    assert (said["runs deleted"], said["runs"], said["more for the next night"]) == (
+        1,
+        [old[0]],
+        True,
+    )
+    assert not records.instance.has_run(old[0])
 
 
 def test_the_fate_of_a_run() -> None:
