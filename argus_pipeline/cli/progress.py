@@ -1,10 +1,16 @@
-"""A progress bar on stderr, for commands that read recordings."""
+"""Progress bars on stderr, for commands that read or upload recordings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from argus_pipeline.upload.client import Progress
 
 
 @contextmanager
@@ -40,3 +46,36 @@ def total_size(recordings: Iterable[Path]) -> int | None:
     if not all(path.is_file() for path in recordings):
         return None
     return sum(path.stat().st_size for path in recordings)
+
+
+@contextmanager
+def upload_progress(console: Console) -> Iterator[Progress]:
+    """A bar for each stage of an upload, where there is a terminal."""
+    from rich import progress as rich_progress
+
+    from argus_pipeline.upload.client import Stage
+
+    with rich_progress.Progress(
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.BarColumn(),
+        rich_progress.DownloadColumn(),
+        rich_progress.TransferSpeedColumn(),
+        rich_progress.TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    ) as bar:
+
+        class Shown:
+            """An upload's progress as a bar for each stage."""
+
+            def __init__(self) -> None:
+                self._tasks: dict[Stage, rich_progress.TaskID] = {}
+
+            def began(self, stage: Stage, total: int) -> None:
+                self._tasks[stage] = bar.add_task(stage.value, total=total)
+
+            def advanced(self, stage: Stage, amount: int) -> None:
+                bar.advance(self._tasks[stage], amount)
+
+        yield Shown()

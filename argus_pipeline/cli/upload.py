@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from argus_pipeline.upload.client import Batch, Progress
+    from argus_pipeline.upload.client import Batch
     from argus_pipeline.upload.files import FoundFiles
     from argus_pipeline.upload.options import BatchOptions
 
@@ -78,6 +76,7 @@ def upload(
     from rich.console import Console
 
     from argus_pipeline import settings
+    from argus_pipeline.cli.progress import upload_progress
     from argus_pipeline.cli.upload_watch import watch_folder
     from argus_pipeline.errors import ArgusError, Unavailable
     from argus_pipeline.storage.object_store import ObjectStore
@@ -196,36 +195,3 @@ def _print_dry_run(batch: Batch, *, as_json: bool) -> None:
     for file in batch.files:
         typer.echo(f"{batch.prefix}{file.name}  {file.size} bytes  sha256 {file.sha256}")
     typer.echo(f"{batch.manifest_key}  last")
-
-
-@contextmanager
-def upload_progress(console: Console) -> Iterator[Progress]:
-    """A bar for each stage of an upload, where there is a terminal."""
-    from rich import progress as rich_progress
-
-    from argus_pipeline.upload.client import Stage
-
-    with rich_progress.Progress(
-        rich_progress.TextColumn("{task.description}"),
-        rich_progress.BarColumn(),
-        rich_progress.DownloadColumn(),
-        rich_progress.TransferSpeedColumn(),
-        rich_progress.TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    ) as bar:
-
-        class Shown:
-            """An upload's progress as a bar for each stage."""
-
-            def __init__(self) -> None:
-                self._tasks: dict[Stage, rich_progress.TaskID] = {}
-
-            def began(self, stage: Stage, total: int) -> None:
-                self._tasks[stage] = bar.add_task(stage.value, total=total)
-
-            def advanced(self, stage: Stage, amount: int) -> None:
-                bar.advance(self._tasks[stage], amount)
-
-        yield Shown()

@@ -22,7 +22,7 @@ def watch_folder(watching: Watch, *, once: bool, as_json: bool) -> None:
     """Look until it is stopped, or once; exit status 1 when the one look left a folder behind."""
     from rich.console import Console
 
-    from argus_pipeline.cli.upload import upload_progress
+    from argus_pipeline.cli.progress import upload_progress
     from argus_pipeline.errors import Unavailable
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
