@@ -59,3 +59,14 @@ def test_a_body_is_not_waited_for_a_store_that_left(kind: str) -> None:
     store.close()
     assert store.heads
     assert not any(b"expect:" in head.lower() for head in store.heads)
+
+
+def test_steps_and_ticks_of_a_process_share_one_client_for_the_same_options() -> None:
+    keys = {"region_name": "us-east-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
+    first = S3(endpoint_url="http://127.0.0.1:1", **keys).get_client()
+    assert S3(endpoint_url="http://127.0.0.1:1", **keys).get_client() is first
+    others = (
+        S3(endpoint_url="http://127.0.0.1:2", **keys),
+        S3(endpoint_url="http://127.0.0.1:1", **{**keys, "aws_secret_access_key": "new"}),
+    )
+    assert all(other.get_client() is not first for other in others)

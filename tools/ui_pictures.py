@@ -1,0 +1,67 @@
+"""Photographs a running Dagster UI: the asset graph, and what a batch's materializations carry.
+
+    python tools/ui_pictures.py http://127.0.0.1:3000 BATCH [--out docs/pictures]
+
+Needs Chromium (CHROMIUM names another one).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from pathlib import Path
+from urllib.parse import urlencode
+
+from playwright.sync_api import Page, sync_playwright
+
+WINDOW = {"width": 1600, "height": 900}
+SHOWN = {"materialization_chart": ("charts", "severity over time"), "materialization_report": ("report", "report")}
+
+
+def main() -> None:
+    """Photograph the graph, and each kind of picture that a materialization carries."""
+    reader = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    reader.add_argument("address")
+    reader.add_argument("batch")
+    reader.add_argument("--out", type=Path, default=Path("docs/pictures"))
+    reader.add_argument(
+        "--chromium", default=os.environ.get("CHROMIUM") or shutil.which("chromium")
+    )
+    given = reader.parse_args()
+    with sync_playwright() as started:
+        browser = started.chromium.launch(
+            executable_path=given.chromium, args=["--no-sandbox", "--hide-scrollbars"]
+        )
+        page = browser.new_page(base_url=given.address, viewport=WINDOW, locale="en")
+        graph(page)
+        save(page, given.out / "asset_graph.png")
+        for name, (asset, entry) in SHOWN.items():
+            materialization(page, asset, given.batch, entry)
+            save(page, given.out / f"{name}.png")
+        browser.close()
+
+
+def graph(page: Page) -> None:
+    """All assets, with their groups open."""
+    page.goto("/asset-groups?expanded=batch%2Cknowledge%2Cfleet")
+    page.wait_for_selector("text=batch_statistics")
+    page.wait_for_timeout(6_000)
+
+
+def materialization(page: Page, asset: str, batch: str, entry: str) -> None:
+    """One entry of the metadata of a batch's materialization, opened."""
+    page.goto(f"/assets/{asset}?{urlencode({'view': 'partitions', 'partition': batch})}")
+    row = page.locator("tr", has_text=entry).first
+    row.get_by_text("Show Markdown").click()
+    page.wait_for_timeout(2_000)
+
+
+def save(page: Page, picture: Path) -> None:
+    """The window as it is."""
+    page.screenshot(path=picture)
+    print(f"{picture}  {picture.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
