@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from dagster import DagsterRun as DagsterRun
     from dagster import RunRecord as RunRecord
 
+DATABASE: Final = "Dagster's database"
+"""What errors call it."""
 PARTITION_TAG: Final = "dagster/partition"
 PARTITIONS_NAME: Final = "batch"
 _RANGE_START_TAG: Final = "dagster/asset_partition_range_start"
@@ -84,14 +86,13 @@ def answering() -> Iterator[None]:
 
     from argus_pipeline.database.engine import translated_at
 
-    where = "Dagster's database"
     try:
-        with translated_at(where):
+        with translated_at(DATABASE):
             yield
     except DagsterPostgresException as error:  # after some attempts of its own
         raise Unavailable(
             "the database does not answer",
-            where=where,
+            where=DATABASE,
             hint="`argus doctor` checks it; `argus up` starts the local one",
         ) from error
 

@@ -126,12 +126,14 @@ def _load(ground: OwnGround, options: argparse.Namespace) -> Section:
     ended = time.time()
     samples = memory.end()
     latencies = _latencies(ground, batches)
-    section.rows += [
-        ("reports", f"{len(latencies)} of {len(batches)}"),
-        ("uploaded in, s", f"{uploaded - began:.1f}"),
-        ("all reported after, s", f"{ended - began:.0f}"),
-        ("batches a minute", f"{len(latencies) / max(ended - began, 1) * 60:.1f}"),
-    ]
+    section.rows.extend(
+        [
+            ("reports", f"{len(latencies)} of {len(batches)}"),
+            ("uploaded in, s", f"{uploaded - began:.1f}"),
+            ("all reported after, s", f"{ended - began:.0f}"),
+            ("batches a minute", f"{len(latencies) / max(ended - began, 1) * 60:.1f}"),
+        ]
+    )
     for share, name in ((0.5, "median"), (0.95, "95 %"), (1.0, "longest")):
         section.rows.append((f"upload to report, {name}, s", f"{quantile(latencies, share):.0f}"))
     for part, values in samples.items():
@@ -154,7 +156,7 @@ def _load(ground: OwnGround, options: argparse.Namespace) -> Section:
             section.wrong.append(f"a tick of {name} took {quantile(seconds, 1.0):.1f} s")
         if failed:
             section.wrong.append(f"{failed} ticks of {name} failed")
-    section.wrong += [f"no report of {batch}" for batch in left[:5]]
+    section.wrong.extend(f"no report of {batch}" for batch in left[:5])
     section.figures.append({"latencies": latencies, "memory": samples})
     return section
 

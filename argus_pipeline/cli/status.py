@@ -39,19 +39,15 @@ def status(
     from rich.text import Text
 
     from argus_pipeline import settings
-    from argus_pipeline.batch_status import batch_statuses, newest_batches
     from argus_pipeline.batches.stages import Stage
     from argus_pipeline.errors import Unavailable
-    from argus_pipeline.run_records import answering, connect
+    from argus_pipeline.quick_status import QuickStatus
     from argus_pipeline.storage.object_store import ObjectStore
 
-    instance = connect()
-    store = ObjectStore(settings.load())
+    quick = QuickStatus(ObjectStore(settings.load()))
 
     def look() -> Sequence[BatchStatus]:
-        with answering():
-            names = batches or newest_batches(instance, store, limit)
-            return batch_statuses(instance, store, names)
+        return quick.of(batches or quick.newest(limit))
 
     found = look()
     if as_json:

@@ -17,12 +17,12 @@ from typing import Any, Final
 from sqlalchemy import Engine, Select, Text, exists, literal_column, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
+from argus_pipeline import run_tables
 from argus_pipeline.batches.stages import Stage, stage_of
 from argus_pipeline.database.engine import translated
 from argus_pipeline.database.models import OUTCOME_EXPRESSION, Batch, Diagnosis, EventCount
 from argus_pipeline.errors import BadInput
-from argus_pipeline.serve import run_tables
-from argus_pipeline.serve.run_tables import Run
+from argus_pipeline.run_tables import Run
 
 MOST: Final = 200
 # Where a stage is looked for row by row, so many rows are looked at for one page.

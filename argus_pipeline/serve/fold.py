@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from argus_pipeline.batches.stages import PLAN_STEP, Stage, stage_of
-from argus_pipeline.serve.run_tables import RUN_STATES, SHARD, STEP_STATES, Event
+from argus_pipeline.run_tables import RUN_STATES, SHARD, STEP_STATES, Event
 
 
 @dataclass(frozen=True, slots=True)

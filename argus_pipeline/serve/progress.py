@@ -18,11 +18,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine
 from starlette.responses import StreamingResponse
 
+from argus_pipeline import run_tables
 from argus_pipeline.database.engine import translated
 from argus_pipeline.errors import ArgusError, Unavailable
-from argus_pipeline.serve import run_tables
+from argus_pipeline.run_tables import Event
 from argus_pipeline.serve.fold import Change, Fold
-from argus_pipeline.serve.run_tables import Event
 from argus_pipeline.serve.shared import Shared
 
 LOOK_S: Final = 0.4

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from argus_pipeline.batches.stages import Stage
 from argus_pipeline.errors import ArgusError
 from argus_pipeline.report.language import Language
+from argus_pipeline.run_tables import Event
 from argus_pipeline.serve.fold import Fold
 from argus_pipeline.serve.forms import own_address
 from argus_pipeline.serve.guard import Rate
 from argus_pipeline.serve.masking import hidden, mask, masked
 from argus_pipeline.serve.options import Options, require_guard
-from argus_pipeline.serve.run_tables import Event
 from argus_pipeline.serve.words import PageWords, catalogue
 
 VIN = "LFV3A23C0K3000001"

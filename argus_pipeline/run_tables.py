@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import Connection, TextClause, bindparam, text
 
 from argus_pipeline.batches.stages import PLAN_STEP
-from argus_pipeline.run_records import PARTITION_TAG
+from argus_pipeline.run_records import PARTITION_TAG, PARTITIONS_NAME
 
 GOING_ON: Final = ("QUEUED", "NOT_STARTED", "MANAGED", "STARTING", "STARTED", "CANCELING")
 FAILED: Final = ("FAILURE", "CANCELED")
@@ -89,6 +89,31 @@ def newest_runs(connection: Connection, batches: Sequence[str]) -> dict[str, Run
         {"key": PARTITION_TAG, "batches": list(batches)},
     )
     return {row[0]: Run(*row) for row in rows}
+
+
+def newest_batches(connection: Connection, most: int) -> list[str]:
+    """The batches of the newest runs, the newest first; `most` runs are looked at."""
+    rows = connection.execute(
+        text(
+            "WITH newest AS (SELECT id, run_id FROM runs ORDER BY id DESC LIMIT :most)"
+            " SELECT t.value FROM newest n JOIN run_tags t ON t.run_id = n.run_id AND t.key = :key"
+            " ORDER BY n.id DESC"
+        ),
+        {"key": PARTITION_TAG, "most": most},
+    )
+    return list(dict.fromkeys(row[0] for row in rows))
+
+
+def partitions_of(connection: Connection, names: Sequence[str]) -> set[str]:
+    """Those of these names that are partitions."""
+    rows = connection.scalars(
+        text(
+            "SELECT partition FROM dynamic_partitions"
+            " WHERE partitions_def_name = :definition AND partition = ANY(:names)"
+        ),
+        {"definition": PARTITIONS_NAME, "names": list(names)},
+    )
+    return set(rows)
 
 
 def batches_going_on(connection: Connection) -> list[str]:
