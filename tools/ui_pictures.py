@@ -16,7 +16,10 @@ from urllib.parse import urlencode
 from playwright.sync_api import Page, sync_playwright
 
 WINDOW = {"width": 1600, "height": 900}
-SHOWN = {"materialization_chart": ("charts", "severity over time"), "materialization_report": ("report", "report")}
+SHOWN = {
+    "materialization_chart": ("charts", "severity over time"),
+    "materialization_report": ("report", "report"),
+}
 
 
 def main() -> None:
