@@ -15,6 +15,20 @@ FAILED: Final = "failed"
 PENDING: Final = "pending"
 OUTCOMES: Final = (SUCCEEDED, FAILED, PENDING)
 UNKNOWN_SOURCE: Final = "unknown"
+VOTES: Final = pl.Schema({"version": pl.String, "batches": pl.Int64})
+"""The columns of `update_votes`."""
+_COLUMNS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+    "vehicle": pl.String,
+    "platform": pl.String,
+    "source": pl.String,
+    "outcome": pl.String,
+    "failed_attempts": pl.UInt32,
+    "hours": pl.Float64,
+    "batches": pl.UInt32,
+    "last": pl.Datetime("us", "UTC"),
+}
+VEHICLES: Final = pl.Schema(_COLUMNS)
+"""The columns of `vehicle_outcomes`."""
 LOGIC: Final = 1
 """One more whenever `update_votes` or `vehicle_outcomes` says something else of the same cells, so
 that what is kept of them (`reported`) is made again."""

@@ -15,10 +15,11 @@ from typing import Final
 
 import polars as pl
 
-from argus_pipeline.fleet.cells import no_cells
 from argus_pipeline.fleet.outcomes import (
     LOGIC,
     PENDING,
+    VEHICLES,
+    VOTES,
     target_version,
     update_votes,
     vehicle_outcomes,
@@ -30,13 +31,12 @@ from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
 
 _THREADS: Final = 8
 
-_NOTHING: Final = no_cells()
 _COLUMNS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "part": pl.String,
     "etag": pl.String,
-    "votes": pl.List(pl.Struct(update_votes(_NOTHING).schema)),
+    "votes": pl.List(pl.Struct(VOTES)),
     "judged": pl.String,
-    "vehicles": pl.List(pl.Struct(vehicle_outcomes(_NOTHING, "", ()).schema)),
+    "vehicles": pl.List(pl.Struct(VEHICLES)),
 }
 _KEPT: Final = pl.Schema(_COLUMNS)
 """One row a part of the cells; `judged` is what the vehicles were judged by."""

@@ -7,6 +7,7 @@ import pytest
 from fleet.made import counts, exposures, put_batch
 from polars.testing import assert_frame_equal
 
+from argus_pipeline.fleet.outcomes import VEHICLES, VOTES, update_votes, vehicle_outcomes
 from argus_pipeline.fleet.reported import forget_reported, read_reported, reported
 from argus_pipeline.fleet.rollup import read_campaign, update
 from argus_pipeline.storage import keys
@@ -67,11 +68,15 @@ def test_what_is_kept_says_the_same_as_all_cells_whatever_comes_and_changes(
     object_store: ObjectStore, put: Put
 ) -> None:
     check(object_store)
+    assert read_reported(object_store, "c1", FAILURES).vehicles.schema == VEHICLES
     put("a", "b", firmware_from=None, firmware="v1")
     assert read_reported(object_store, "c1", FAILURES).target is None
     check(object_store)
     put("a", "c")
     check(object_store)
+    cells = read_campaign(object_store, "c1")
+    assert vehicle_outcomes(cells, "v2", FAILURES).schema == VEHICLES
+    assert update_votes(cells).schema == VOTES
     check(object_store, failures=())
     check(object_store, target="v3")
     put("a", "d", "e", firmware="v3", firmware_from="v2")
