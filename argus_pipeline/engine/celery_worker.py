@@ -29,6 +29,7 @@ from dagster_celery.tasks import create_task
 from argus_pipeline.engine import versions
 from argus_pipeline.engine.broker import make_app
 from argus_pipeline.engine.launcher import RUN_TASK
+from argus_pipeline.engine.lost_runs import report_lost
 from argus_pipeline.engine.options import broker_url
 from argus_pipeline.run_records import WORKER_TAG
 
@@ -62,6 +63,21 @@ def carry_out(self: Task, run_id: str, control_plane: Mapping[str, str]) -> None
     instance.add_run_tags(run_id, {WORKER_TAG: self.request.hostname})
     with _interruptible():
         _execute_run_command_body(run_id, instance, _forget, set_exit_code_on_failure=False)
+
+
+@signals.task_failure.connect(sender=carry_out)
+def _tell_of_its_end(
+    sender: Task, kwargs: Mapping[str, Any], exception: BaseException, **_: object
+) -> None:
+    """Tell Dagster at once of a run that nobody carries out any more.
+
+    Called in the worker's own process where one of its pool was killed, and in that of the pool
+    where the database went away. Dagster's monitoring would find it too: in half a minute once the
+    run began, and where it had not, when the time to begin is over.
+    """
+    # A new one: what the worker's own process opens must not be inherited by the pool.
+    with DagsterInstance.get() as instance:
+        report_lost(instance, kwargs["run_id"], sender.request.hostname, exception)
 
 
 @inspect_command()

@@ -8,19 +8,20 @@ import random
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
+from dagster import DagsterEventType
 from sqlalchemy import Engine
 
 from argus_pipeline.database.engine import create_engine
 from argus_pipeline.engine import versions
 from argus_pipeline.run_records import WORKER_TAG, runs_of
 from benchmarks.chaos.faults import FAULTS, UNDISTURBED
-from benchmarks.chaos.fleet import Fleet
+from benchmarks.chaos.fleet import Fleet, Named
 from benchmarks.chaos.ground import Ground, eventually
 from benchmarks.chaos.outputs import read_outputs
 from benchmarks.chaos.turn import Fault, Turn, play
@@ -102,7 +103,7 @@ def test_two_workers_make_the_same_bytes_and_lose_nothing_when_one_is_killed(
     engine = create_engine(two_workers.addresses["ARGUS_DATABASE_URL"])
     turn = Turn(two_workers, undisturbed.fleet, engine, 2, random.Random(7), undisturbed.reference)
     verdict = play(
-        Fault("worker", "worker", kill_a_busy_process, cases=lambda fleet: range(BATCHES + 1)),
+        Fault("worker", "worker", kill_a_pool, cases=lambda fleet: range(BATCHES + 1)),
         turn,
     )
     engine.dispose()
@@ -110,6 +111,9 @@ def test_two_workers_make_the_same_bytes_and_lose_nothing_when_one_is_killed(
     assert turn.told
     assert verdict.problems == []
     assert verdict.equal == BATCHES + 1
+    # Said by the worker itself, at once, and not by the monitoring after its time limit.
+    named = [turn.fleet.named(2, index) for index in range(BATCHES + 1)]
+    assert any("lost it: WorkerLostError" in why for why in why_failed(two_workers, named))
     # The whole run of a small batch in one worker, the steps of a large one over both.
     many = runs_of(two_workers.instance, turn.fleet.named(2, turn.fleet.many).batch)[0]
     assert ".leads@" in many.dagster_run.tags[WORKER_TAG]
@@ -117,8 +121,8 @@ def test_two_workers_make_the_same_bytes_and_lose_nothing_when_one_is_killed(
     assert ".work@" in small.dagster_run.tags[WORKER_TAG]
 
 
-def kill_a_busy_process(turn: Turn) -> None:
-    """Kill the process of the pool that carries out a run."""
+def kill_a_pool(turn: Turn) -> None:
+    """Kill the processes of a worker, of which one carries out a run."""
     instance = turn.ground.instance
 
     def begun() -> str | None:
@@ -134,6 +138,18 @@ def kill_a_busy_process(turn: Turn) -> None:
                 os.kill(child.pid, signal.SIGKILL)
                 turn.told.append(f"killed process {child.pid} of {worker}")
             return
+
+
+def why_failed(ground: Ground, named: Sequence[Named]) -> list[str]:
+    """What Dagster shows of the runs that failed."""
+    instance = ground.instance
+    events = (
+        entry.dagster_event
+        for one in named
+        for record in runs_of(instance, one.batch)
+        for entry in instance.all_logs(record.dagster_run.run_id)
+    )
+    return [e.message or "" for e in events if e and e.event_type is DagsterEventType.RUN_FAILURE]
 
 
 def test_who_is_there_and_what_waits_is_shown(two_workers) -> None:

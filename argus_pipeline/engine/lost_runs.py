@@ -1,0 +1,19 @@
+"""The end of a run that its worker can no longer carry out."""
+
+from __future__ import annotations
+
+from dagster import DagsterInstance, DagsterRunStatus
+
+
+def report_lost(
+    instance: DagsterInstance, run_id: str, worker: str, exception: BaseException
+) -> None:
+    """Tell Dagster that a run is over, unless it is: then it is requested again."""
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.is_finished:
+        return
+    message = f"Worker {worker} lost it: {type(exception).__name__}: {exception}"
+    if run.status is DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run, message)
+    else:
+        instance.report_run_failed(run, message)
