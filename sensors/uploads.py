@@ -6,7 +6,8 @@ in `argus_pipeline.batches.arrivals`; this file only tells Dagster.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,14 +16,16 @@ from dagster import (
     DagsterInstance,
     DefaultSensorStatus,
     RunRequest,
+    RunsFilter,
     SensorEvaluationContext,
     SensorResult,
     define_asset_job,
     sensor,
 )
+from dagster._core.storage.tags import RUN_KEY_TAG
 
 from argus_pipeline import settings
-from argus_pipeline.batches import arrivals
+from argus_pipeline.batches import arrivals, pacing
 from argus_pipeline.batches.fan_out import engine_tags, execution_config
 from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.batches.manifest import Manifest, parse_manifest
@@ -46,8 +49,6 @@ from resources.object_store import ObjectStoreResource
 # Dagster starts the run with the highest number first.
 PRIORITY_TAGS: Final = {"P0": "10", "P1": "0", "P2": "-10"}
 SECONDS_BETWEEN_TICKS: Final = 5
-# A tick has a minute; what is left over is found by the next one.
-BATCHES_PER_TICK: Final = 200
 
 batch_job = define_asset_job(
     JOB,
@@ -90,7 +91,9 @@ def completed_uploads(
         new_position=new_position,
     )
     observations = [_report_rejected(context, store, candidate) for candidate in found.rejected]
-    accepted = found.accepted[:BATCHES_PER_TICK]
+    pace = cursor.pace.measured(_created(context.instance, cursor.pace.requested))
+    waiting = _requested(context.instance, [c for c in found.accepted if c.folder.name in known])
+    accepted = [c for c in found.accepted if _run_key(c) not in waiting][: pace.affordable()]
     for candidate in accepted:
         if candidate.folder.manifest_key in cursor.rejected:
             store.delete(arrivals.rejection_key(candidate.folder.name))
@@ -103,9 +106,29 @@ def completed_uploads(
         run_requests=[_request(candidate) for candidate in accepted],
         dynamic_partitions_requests=[batches.build_add_request(new)] if new else [],
         asset_events=observations,
-        cursor=found.cursor.to_text(),
+        cursor=replace(found.cursor, pace=replace(pace, requested=len(accepted))).to_text(),
         skip_reason=None if accepted else f"No new manifest in {len(folders)} upload folders.",
     )
+
+
+def _requested(instance: DagsterInstance, candidates: Sequence[arrivals.Candidate]) -> set[str]:
+    """The run keys of those that have a run already, which has not read the manifest yet.
+
+    Dagster would skip them itself; but they would take the places of others in this look.
+    """
+    if not candidates:
+        return set()
+    run_keys = [_run_key(candidate) for candidate in candidates]
+    runs = instance.get_runs(RunsFilter(tags={RUN_KEY_TAG: run_keys}))
+    return {run.tags[RUN_KEY_TAG] for run in runs}
+
+
+def _created(instance: DagsterInstance, newest: int) -> Sequence[float]:
+    """When the newest runs of batches were created, by the clock of Dagster's database."""
+    if newest < pacing.LEAST:
+        return []
+    records = instance.get_run_records(RunsFilter(job_name=JOB), limit=newest)
+    return [record.create_timestamp.timestamp() for record in records]
 
 
 def _make_pools(instance: DagsterInstance) -> None:
@@ -163,8 +186,12 @@ def _request(candidate: arrivals.Candidate) -> RunRequest:
         manifest,
         candidate.folder.manifest_key,
         candidate.etag,
-        f"{manifest.batch}:{candidate.etag}",
+        _run_key(candidate),
     )
+
+
+def _run_key(candidate: arrivals.Candidate) -> str:
+    return f"{candidate.folder.name}:{candidate.etag}"
 
 
 def _report_rejected(

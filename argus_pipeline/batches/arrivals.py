@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from argus_pipeline.batches.manifest import MAX_MANIFEST_BYTES, Manifest, parse_manifest
 from argus_pipeline.batches.names import SAFE_NAME_RULE, is_safe_name
+from argus_pipeline.batches.pacing import Pace
 from argus_pipeline.errors import ArgusError, BadInput, Unavailable
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
@@ -24,8 +25,8 @@ from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
 DEFAULT_LOOK_BACK_DAYS: Final = 7
 # A known manifest may be mended, so each tick looks at some of them again, in turn.
 RECHECKS_PER_TICK: Final = 200
-# An archive that is adopted brings tens of thousands at once, and a tick has a minute.
-NEW_PER_TICK: Final = 1000
+# An archive that is adopted brings tens of thousands at once, and a tick should take seconds.
+NEW_PER_TICK: Final = 200
 _THREADS: Final = 8
 
 
@@ -60,11 +61,13 @@ class Cursor:
         position: the last known batch that was looked at again; the next look goes on after it.
         rejected: manifest ETag by batch, of manifests that were reported as bad already.
         new_position: as `position`, of unknown batches, where they are too many for one look.
+        pace: of the runs that were requested.
     """
 
     position: str = ""
     rejected: Mapping[str, str] = field(default_factory=dict)
     new_position: str = ""
+    pace: Pace = field(default_factory=Pace)
 
     def to_text(self) -> str:
         """The cursor as Dagster keeps it."""
@@ -75,12 +78,14 @@ class Cursor:
         """Read a cursor; one that cannot be read starts again instead of failing every tick."""
         try:
             content = json.loads(text or "{}")
+            pace = content.get("pace", asdict(Pace()))
             return cls(
                 str(content.get("position", "")),
                 {str(k): str(v) for k, v in content.get("rejected", {}).items()},
                 str(content.get("new_position", "")),
+                Pace(float(pace["seconds_a_run"]), int(pace["requested"])),
             )
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, TypeError, KeyError):
             return cls()
 
 

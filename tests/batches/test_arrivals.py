@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from argus_pipeline.batches.arrivals import (
     without_a_backlog,
 )
 from argus_pipeline.batches.manifest import BatchFile, Manifest
+from argus_pipeline.batches.pacing import Pace
 
 DAY = date(2026, 11, 23)
 
@@ -104,16 +106,26 @@ def test_a_copy_of_a_batch_under_another_day_is_rejected() -> None:
     assert "already" in str(found.rejected[0].error)
 
 
+@pytest.mark.parametrize("pace", ["3", '{"furlongs": 1}', "null", "[]"])
+def test_a_cursor_of_another_version_starts_again(pace: str) -> None:
+    assert Cursor.from_text(f'{{"position": "b", "pace": {pace}}}') == Cursor()
+
+
 @given(st.text())
 def test_a_cursor_that_cannot_be_read_starts_again(text: str) -> None:
     assert isinstance(Cursor.from_text(text), Cursor)
 
 
-@given(st.text(), st.dictionaries(st.text(), st.text()), st.text())
+@given(
+    st.text(),
+    st.dictionaries(st.text(), st.text()),
+    st.text(),
+    st.builds(Pace, st.floats(0, 1e6), st.integers(0, 1000)),
+)
 def test_a_cursor_reads_back_as_written(
-    position: str, rejected: dict[str, str], new_position: str
+    position: str, rejected: dict[str, str], new_position: str, pace: Pace
 ) -> None:
-    cursor = Cursor(position, rejected, new_position)
+    cursor = Cursor(position, rejected, new_position, pace)
     assert Cursor.from_text(cursor.to_text()) == cursor
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
+from dagster._core.storage.tags import RUN_KEY_TAG
 
 from argus_pipeline.batches import arrivals
 from argus_pipeline.batches import manifest as manifests
@@ -22,8 +23,17 @@ from sensors.uploads import completed_uploads
 TODAY = datetime.now(UTC)
 
 
+@dg.op
+def _nothing() -> None: ...
+
+
+@dg.job(name="batch")
+def _some_job() -> None:
+    _nothing()
+
+
 class Sensor:
-    """Ticks the sensor as the daemon does: cursor kept, partitions added."""
+    """Ticks the sensor as the daemon does: cursor kept, partitions added, runs made."""
 
     def __init__(self, store, store_settings, database_url) -> None:
         from dagster_aws.s3 import S3Resource
@@ -65,6 +75,9 @@ class Sensor:
         self.cursor = result.cursor
         for request in result.dynamic_partitions_requests or []:
             self.instance.add_dynamic_partitions("batch", list(request.partition_keys))
+        for request in result.run_requests or []:
+            tags = {**request.tags, RUN_KEY_TAG: request.run_key}
+            self.instance.create_run_for_job(_some_job, tags=tags)
         return result
 
 
@@ -117,6 +130,16 @@ def test_urgent_batches_get_the_higher_priority(sensor) -> None:
     assert int(tags["b2"]) > int(tags["b1"])
 
 
+def test_of_many_uploads_a_look_requests_as_many_as_can_be_created_in_its_time(sensor) -> None:
+    for number in range(25):
+        sensor.put(f"b{number:02}", priority="P0" if number == 24 else "P1")
+    looks = [[r.partition_key for r in sensor.tick().run_requests] for _ in range(4)]
+    assert len(looks[0]) == 10
+    assert looks[0][0] == "b24", "the urgent one does not wait"
+    assert sorted(batch for look in looks for batch in look) == [f"b{n:02}" for n in range(25)]
+    assert looks[-1] == [], "none is requested again while its run waits"
+
+
 def test_a_batch_that_was_verified_is_not_requested_again(sensor) -> None:
     sensor.put("b1")
     request = sensor.tick().run_requests[0]
@@ -161,13 +184,22 @@ def test_an_unsafe_folder_name_is_reported_and_becomes_no_partition(sensor) -> N
     assert sensor.instance.get_dynamic_partitions("batch") == []
 
 
-def test_a_cursor_that_cannot_be_read_finds_the_same_batches_again(sensor) -> None:
+def test_with_a_cursor_that_cannot_be_read_nothing_is_lost_and_nothing_asked_for_twice(
+    sensor,
+) -> None:
     sensor.put("b1")
-    first = sensor.tick()
+    sensor.tick()
+    sensor.put("b2")
     sensor.cursor = "}"
-    assert [r.run_key for r in sensor.tick().run_requests] == [
-        r.run_key for r in first.run_requests
-    ]
+    assert [r.partition_key for r in sensor.tick().run_requests] == ["b2"]
+
+
+def test_a_batch_whose_run_was_deleted_is_requested_again(sensor) -> None:
+    sensor.put("b1")
+    sensor.tick()
+    [run] = sensor.instance.get_runs()
+    sensor.instance.delete_run(run.run_id)
+    assert [r.partition_key for r in sensor.tick().run_requests] == ["b1"]
 
 
 def test_a_manifest_that_is_too_large_is_reported_and_not_read_whole(sensor, monkeypatch) -> None:

@@ -1,0 +1,46 @@
+"""How many runs one look at the uploads requests."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from argus_pipeline.batches.pacing import LEAST, MOST, TICK_S, Pace
+
+
+def after(pace: Pace, seconds_a_run: float) -> Pace:
+    """One look that requests what it may, on a machine that takes so long for each."""
+    asked = pace.affordable()
+    times = [1000.0 + seconds_a_run * number for number in range(asked)]
+    return Pace(pace.seconds_a_run, asked).measured(times)
+
+
+def test_nothing_is_known_at_first_and_a_few_are_requested() -> None:
+    assert Pace().affordable() == 10
+
+
+def test_on_a_busy_machine_no_look_takes_longer_than_its_time() -> None:
+    pace = after(Pace(), 1.0)
+    assert pace.affordable() == 2
+    assert after(pace, 0.5).affordable() == 4
+
+
+def test_on_a_fast_one_it_is_twice_as_many_from_look_to_look() -> None:
+    pace, counts = Pace(), []
+    for _ in range(6):
+        counts.append(pace.affordable())
+        pace = after(pace, 0.005)
+    assert counts == [10, 20, 40, 80, 160, MOST]
+
+
+def test_after_a_quiet_time_it_begins_as_slow_as_it_was_and_no_faster_than_at_first() -> None:
+    assert Pace(1.0, 0).measured([]).affordable() == 2
+    assert Pace(0.001, 0).measured([]).affordable() == 10
+    assert Pace(1.0, 1).measured([5.0]).affordable() == 2
+
+
+@given(st.floats(0, 1e9), st.integers(0, 10_000), st.lists(st.floats(0, 2e9), max_size=50))
+def test_some_are_requested_whatever_was_measured(seconds, requested, created) -> None:
+    pace = Pace(seconds, requested).measured(created)
+    assert LEAST <= pace.affordable() <= MOST
+    assert pace.affordable() == LEAST or pace.affordable() * pace.seconds_a_run <= TICK_S * 1.001
