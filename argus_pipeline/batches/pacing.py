@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-TICK_S: Final = 2.0
+TICK_S: Final = 1.5
 """For creating runs, of the five seconds that a tick may take."""
 LEAST: Final = 2
 """From two on their distance in time is seen."""
 MOST: Final = 200
-_FIRST_GUESS_S: Final = 0.2
+_FIRST_GUESS_S: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +47,4 @@ class Pace:
         at_most = min(MOST, max(usual, 2 * self.requested))
         if self.seconds_a_run <= 0:
             return at_most
-        return max(LEAST, min(at_most, int(TICK_S / self.seconds_a_run)))
+        return max(LEAST, int(min(at_most, TICK_S / self.seconds_a_run)))

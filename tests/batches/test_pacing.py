@@ -16,26 +16,26 @@ def after(pace: Pace, seconds_a_run: float) -> Pace:
 
 
 def test_nothing_is_known_at_first_and_a_few_are_requested() -> None:
-    assert Pace().affordable() == 10
+    assert Pace().affordable() == 5
 
 
 def test_on_a_busy_machine_no_look_takes_longer_than_its_time() -> None:
     pace = after(Pace(), 1.0)
     assert pace.affordable() == 2
-    assert after(pace, 0.5).affordable() == 4
+    assert after(pace, 0.4).affordable() == 3
 
 
 def test_on_a_fast_one_it_is_twice_as_many_from_look_to_look() -> None:
     pace, counts = Pace(), []
-    for _ in range(6):
+    for _ in range(7):
         counts.append(pace.affordable())
         pace = after(pace, 0.005)
-    assert counts == [10, 20, 40, 80, 160, MOST]
+    assert counts == [5, 10, 20, 40, 80, 160, MOST]
 
 
 def test_after_a_quiet_time_it_begins_as_slow_as_it_was_and_no_faster_than_at_first() -> None:
     assert Pace(1.0, 0).measured([]).affordable() == 2
-    assert Pace(0.001, 0).measured([]).affordable() == 10
+    assert Pace(0.001, 0).measured([]).affordable() == 5
     assert Pace(1.0, 1).measured([5.0]).affordable() == 2
 
 
