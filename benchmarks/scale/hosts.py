@@ -118,7 +118,9 @@ class Host:
         self._end(signal.SIGKILL)
 
     def processes(self) -> list[int]:
-        """Its processes, as the control plane's host numbers them."""
+        """Its processes, as the control plane's host numbers them; none while it is not there."""
+        if self._init is None:
+            return []
         found = subprocess.run(
             ["ip", "netns", "pids", self.name], capture_output=True, text=True, check=True
         )
