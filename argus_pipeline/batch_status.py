@@ -18,6 +18,7 @@ from argus_pipeline.batches.arrivals import (
     upload_state,
 )
 from argus_pipeline.batches.fan_out import plan_shards
+from argus_pipeline.batches.given_up import read_given_up
 from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.batches.manifest import parse_manifest
 from argus_pipeline.batches.recovery import Step, decide
@@ -134,6 +135,9 @@ def _after_failure(
         return Stage.QUEUED, "another attempt was asked for"
     if goes_on(record):
         return Stage.QUEUED, "its run was lost and starts again"
+    if (listed := read_given_up(store, batch)) is not None:
+        # By the sensor's limits, which may be others than those of this shell.
+        return Stage.GIVEN_UP, f"{listed.reason}. `{listed.command}` tries it again"
     limits = read_limits()
     attempts = read_attempts(instance, runs_of(instance, batch), run.tags.get(MANIFEST_ETAG_TAG))
     # Runs of single assets are for the person to repeat who started them.

@@ -78,6 +78,7 @@ defs = dg.Definitions(
         overdue.overdue_job,
         housekeeping.housekeeping,
         fleet_history.compaction_job,
+        campaign_pages.campaigns_job,
     ],
     schedules=[
         overdue.every_few_minutes,

@@ -1,6 +1,6 @@
 """What happened in a batch: counts by severity, source, code and time, from the typed tables."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from dagster import (
@@ -19,6 +19,8 @@ from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import replace_event_counts
 from argus_pipeline.fleet.changes import announce
 from argus_pipeline.recordings.finished import read_results
+from argus_pipeline.recordings.result import RecordingResult, Status
+from argus_pipeline.report.markdown import escape
 from argus_pipeline.statistics.accounting import check_totals
 from argus_pipeline.statistics.at_hand import tables_at_hand
 from argus_pipeline.statistics.batch import BatchStatistics, compute_statistics
@@ -34,6 +36,7 @@ from resources.object_store import ObjectStoreResource
 
 MAX_UNPLACED: Final = 0.5
 """Share of the hours of operation above which a batch says little on either firmware."""
+_NAMED: Final = 10
 
 
 @asset(
@@ -58,6 +61,18 @@ MAX_UNPLACED: Final = 0.5
             asset="batch_statistics",
             partitions_def=batches,
             description="Of most hours of operation it can be told what the vehicle ran in them.",
+        ),
+        AssetCheckSpec(
+            "recordings_are_whole",
+            asset="batch_statistics",
+            partitions_def=batches,
+            description="Every byte of every recording could be decoded.",
+        ),
+        AssetCheckSpec(
+            "no_messages_lost",
+            asset="batch_statistics",
+            partitions_def=batches,
+            description="The counters of the senders show no message that is missing.",
         ),
     ],
 )
@@ -98,6 +113,8 @@ def _of_batch(
         },
     )
     yield _firmware_check(statistics)
+    yield _whole_check(results)
+    yield _loss_check(statistics)
     if differences:
         raise Failure(
             f"The statistics do not add up: {'; '.join(differences)}", allow_retries=False
@@ -145,6 +162,35 @@ def _firmware_check(statistics: BatchStatistics) -> AssetCheckResult:
             "hours that cannot be placed": unplaced,
             "evidence of the update": statistics.update["evidence"].item(),
         },
+    )
+
+
+def _whole_check(results: Sequence[RecordingResult]) -> AssetCheckResult:
+    damaged = [r for r in results if r.quarantined_bytes or r.status is Status.QUARANTINED]
+    lines = [
+        f"- {escape(r.recording)}: {r.quarantined_bytes:,} of {r.size:,} bytes not decoded"
+        for r in damaged[:_NAMED]
+    ]
+    return AssetCheckResult(
+        passed=not damaged,
+        check_name="recordings_are_whole",
+        severity=AssetCheckSeverity.WARN,
+        metadata={
+            "quarantined recordings": sum(r.status is Status.QUARANTINED for r in damaged),
+            "damaged recordings": len(damaged),
+            "quarantined bytes": sum(r.quarantined_bytes for r in damaged),
+            "which": MetadataValue.md("\n".join(lines) or "none"),
+        },
+    )
+
+
+def _loss_check(statistics: BatchStatistics) -> AssetCheckResult:
+    lost = statistics.total("lost_messages")
+    return AssetCheckResult(
+        passed=not lost,
+        check_name="no_messages_lost",
+        severity=AssetCheckSeverity.WARN,
+        metadata={"lost messages": lost, "senders": inline_table(statistics.losses, rows=_NAMED)},
     )
 
 

@@ -1,6 +1,6 @@
 """The page of each campaign: may it go on, by which rule, and what did the update change?"""
 
-from dagster import MaterializeResult, MetadataValue, asset
+from dagster import MaterializeResult, MetadataValue, asset, define_asset_job
 
 from argus_pipeline.report.campaign_writing import write_campaign_pages
 from argus_pipeline.report.markdown import escape
@@ -37,3 +37,11 @@ def campaign_pages(object_store: ObjectStoreResource) -> MaterializeResult:
             "pages": MetadataValue.md("\n".join(lines) or "no campaign has a batch yet"),
         }
     )
+
+
+campaigns_job = define_asset_job(
+    "campaigns",
+    selection=[campaign_health, campaign_pages],
+    description="Judges every campaign anew: also by what was given up, and by new rules or lists.",
+    tags={"dagster/priority": "-5"},
+)

@@ -9,7 +9,7 @@ from argus_pipeline.statistics.storage import read_statistics
 from argus_pipeline.storage.object_store import ObjectStore
 from assets.batch_statistics import batch_statistics
 from assets.bulk import IN_BULK, of_each_batch
-from assets.common import OWNERS, RETRIES, batches, read_manifest
+from assets.common import OWNERS, RETRIES, batches, inline_table, read_manifest
 from resources.object_store import ObjectStoreResource
 
 
@@ -28,7 +28,7 @@ def charts(
 ) -> Iterator[AssetCheckResult | MaterializeResult]:
     """Severities, codes, ECUs and restarts of a batch, each as self-contained HTML, SVG and PNG.
 
-    Pictures of those that say something about this batch are inline.
+    Pictures of those that say something about this batch are inline, beside the tables.
     """
     store = object_store.store()
     yield from of_each_batch(context, store, lambda batch: _of_batch(context, store, batch))
@@ -49,5 +49,9 @@ def _of_batch(
                 + f"`{store.uri(pages[name])}`"
             )
             for name, chart in drawn.items()
+        }
+        | {
+            "severities": inline_table(statistics.severities),
+            "top codes": inline_table(statistics.codes),
         }
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from dagster import (
     AssetCheckResult,
+    AssetCheckSeverity,
     AssetCheckSpec,
     AssetDep,
     AssetExecutionContext,
@@ -15,6 +16,7 @@ from dagster import (
 from polars import DataFrame
 
 from argus_pipeline.batches.manifest import Manifest
+from argus_pipeline.diagnosis.evidence import Kind
 from argus_pipeline.diagnosis.model import Diagnosis
 from argus_pipeline.diagnosis.pipeline import make_case, save_diagnosis, supervise
 from argus_pipeline.diagnosis.validator import check_citations
@@ -55,7 +57,14 @@ DIAGNOSIS_POOL = "diagnosis"
             partitions_def=batches,
             blocking=True,
             description="Every claim cites evidence and articles that exist and hold its numbers.",
-        )
+        ),
+        AssetCheckSpec(
+            "no_evidence_dropped",
+            asset="diagnosis",
+            partitions_def=batches,
+            description="The diagnosis lists all that the statistics found, and no claim was "
+            "taken out.",
+        ),
     ],
 )
 def diagnosis(
@@ -110,6 +119,7 @@ def _of_batch(
             "problems": MetadataValue.json(problems),
         },
     )
+    yield _dropped_check(found)
     if problems:
         raise Failure(
             f"The diagnosis claims what nothing supports: {'; '.join(problems[:5])}",
@@ -127,6 +137,19 @@ def _of_batch(
             "evidence": len(found.evidence),
             "articles": MetadataValue.md(_articles(found)),
         }
+    )
+
+
+def _dropped_check(found: Diagnosis) -> AssetCheckResult:
+    remainder = [piece.statement for piece in found.evidence if piece.kind is Kind.REMAINDER]
+    return AssetCheckResult(
+        passed=not remainder and not found.dropped,
+        check_name="no_evidence_dropped",
+        severity=AssetCheckSeverity.WARN,
+        metadata={
+            "claims dropped": found.dropped,
+            "left out": MetadataValue.md(escape(" ".join(remainder)) or "nothing"),
+        },
     )
 
 

@@ -24,10 +24,10 @@ from argus_pipeline.batches.given_up import list_given_up_records, read_given_up
 from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.fleet.campaign import read_health
 from argus_pipeline.fleet.verdict import Verdict
+from argus_pipeline.many_records import newest_partition
 from argus_pipeline.run_records import PARTITION_TAG, read_failure, run_url
 from argus_pipeline.storage.object_store import ObjectStore
 from resources.object_store import ObjectStoreResource
-from sensors.uploads import batch_job
 
 SECONDS_BETWEEN_TICKS: Final = 30
 # A failed run is told of within that time, or never: the daemon may have been away.
@@ -57,7 +57,8 @@ def alerts(context: SensorEvaluationContext, object_store: ObjectStoreResource) 
         context.log.warning(f"{alert.event.kind.value}: {alert.title}. {alert.text}")
     for alert, reason in found.waiting:
         context.log.error(f"not sent yet: {alert.event.kind.value}: {alert.title} ({reason})")
-    return SkipReason(f"{len(found.told)} alerts told, {len(found.waiting)} waiting.")
+    waiting = len(found.waiting) + found.later
+    return SkipReason(f"{len(found.told)} alerts told, {waiting} waiting.")
 
 
 def _failed_runs(instance: DagsterInstance, now: datetime) -> Iterator[Happened]:
@@ -117,14 +118,13 @@ def _held(store: ObjectStore) -> Iterator[Happened]:
 
 
 def _silent(instance: DagsterInstance, now: datetime) -> Iterator[Happened]:
-    newest = instance.get_run_records(RunsFilter(job_name=batch_job.name), limit=1)
-    hours = read_limits().feed_silent_hours
+    newest, hours = newest_partition(instance), read_limits().feed_silent_hours
     # A stack that has never seen a batch is new, not silent.
-    if newest and now - newest[0].create_timestamp > timedelta(hours=hours):
+    if newest and now - newest > timedelta(hours=hours):
         alert = Alert(
             Event(Kind.FEED_SILENT, "feed"),
             f"no batch for more than {hours} hours",
-            f"The last one came {newest[0].create_timestamp:%Y-%m-%d %H:%M} UTC",
+            f"The last one came {newest:%Y-%m-%d %H:%M} UTC",
         )
         yield alert.event, partial(_as_it_is, alert)
 

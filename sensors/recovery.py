@@ -1,13 +1,13 @@
 """Brings back batches whose run failed or stands still, and gives up those that cannot be.
 
 What to do with a batch is decided in `argus_pipeline.batches.recovery`; this file only reads
-Dagster's records and tells Dagster. It looks at the runs that failed lately and those that go on,
-so a tick costs the same however many batches there are.
+Dagster's records and tells Dagster. One statement finds the batches whose newest run failed lately,
+and a tick looks at some of them in turn, so it costs the same however many there are.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -24,39 +24,83 @@ from dagster import (
 )
 from dagster._core.storage.tags import EXTERNALLY_MANAGED_ASSETS_TAG
 
-from argus_pipeline import run_records
+from argus_pipeline import many_records, run_records
 from argus_pipeline.batches import given_up
 from argus_pipeline.batches.limits import Limits, read_limits
+from argus_pipeline.batches.manifest import Manifest
+from argus_pipeline.batches.pacing import Pace, in_turn
 from argus_pipeline.batches.recovery import Attempt, Decision, Outcome, Step, decide
 from argus_pipeline.errors import ArgusError, BadInput, Unavailable
 from argus_pipeline.run_records import ASKED_TAG, MANIFEST_ETAG_TAG, PARTITION_TAG
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
+from assets.campaign_pages import campaigns_job
 from assets.common import batches
 from assets.versions import code_versions
 from resources.object_store import ObjectStoreResource
-from sensors.uploads import batch_job, present_manifest, run_request
+from sensors.uploads import batch_job, created_lately, present_manifest, run_request
 
 SECONDS_BETWEEN_TICKS: Final = 15
 # Runs that failed before that were decided about then, or the daemon was away for longer.
 LOOK_BACK: Final = timedelta(days=2)
 RUNS_A_TICK: Final = 500
+# Each takes a few statements and perhaps a look at the bucket.
+BATCHES_A_TICK: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """What the last tick left behind.
+
+    Attributes:
+        over: failed runs that are over and done with; it only spares a second look.
+        position: the last batch that was looked at; the next tick goes on after it.
+        pace: of the runs that were requested.
+    """
+
+    over: frozenset[str] = frozenset()
+    position: str = ""
+    pace: Pace = field(default_factory=Pace)
+
+    def to_text(self) -> str:
+        """The cursor as Dagster keeps it."""
+        return json.dumps(
+            {"over": sorted(self.over), "position": self.position, "pace": asdict(self.pace)}
+        )
+
+    @classmethod
+    def from_text(cls, text: str | None) -> "Cursor":
+        """Read a cursor; one that cannot be read starts again instead of failing every tick."""
+        try:
+            content = json.loads(text or "{}")
+            return cls(
+                frozenset(map(str, content.get("over", ()))),
+                str(content.get("position", "")),
+                Pace.of(content.get("pace", asdict(Pace()))),
+            )
+        except (ValueError, AttributeError, TypeError, KeyError):
+            return cls()
 
 
 @dataclass(frozen=True, slots=True)
 class _Recovered:
     """What follows for a batch: another run, the news that it was given up, or neither.
 
-    `over`: none of its failed runs so far needs another look.
+    Attributes:
+        request: the run.
+        news: that it was given up.
+        campaign: the campaign of what was given up.
+        over: its failed run needs no other look.
     """
 
     request: RunRequest | None = None
     news: AssetObservation | None = None
+    campaign: str | None = None
     over: bool = False
 
 
 @sensor(
-    job=batch_job,
+    jobs=[batch_job, campaigns_job],
     minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
     default_status=DefaultSensorStatus.RUNNING,
 )
@@ -64,7 +108,6 @@ def recovery(context: SensorEvaluationContext, object_store: ObjectStoreResource
     """Tries batches again whose run failed or stands still, slower each time, and then gives up.
 
     Bad data is given up at once. `argus retry` lists what was given up, and tries it again.
-    The cursor holds the failed runs that are over and done with, and only spares a second look.
     """
     store, instance, now = object_store.store(), context.instance, datetime.now(UTC)
     limits = read_limits()
@@ -75,14 +118,21 @@ def recovery(context: SensorEvaluationContext, object_store: ObjectStoreResource
     for run, reason in run_records.stuck_runs(instance, now, limits, RUNS_A_TICK):
         context.log.warning(f"{run.tags.get(PARTITION_TAG)}: run {run.run_id} has {reason}")
         run_records.end_stuck(instance, run, reason)
-    over = set(json.loads(context.cursor or "[]"))
-    over |= _ask_for_the_rest(context, store, now, over)
-    failed = _failed_lately(instance, now)
+    cursor = Cursor.from_text(context.cursor)
+    of_many = _ask_for_the_rest(context, store, now, cursor.over)
+    failed = many_records.failed_lately(instance, now - LOOK_BACK)
     asked = {retry.batch: retry for retry in given_up.list_retries(store)}
     gave_up = set(given_up.list_given_up(store))
-    waiting = {batch for batch, runs in failed.items() if not runs <= over} - gave_up
+    over = {run_id for run_id in failed.values() if run_id in cursor.over} | of_many
+    waiting = {batch for batch, run_id in failed.items() if run_id not in over} - gave_up
+    pace = cursor.pace.measured(created_lately(instance, cursor.pace.requested))
     found: list[_Recovered] = []
-    for batch in waiting | asked.keys():
+    requests: list[RunRequest] = []
+    position = cursor.position
+    for batch in in_turn(waiting | asked.keys(), cursor.position, BATCHES_A_TICK):
+        if len(requests) == pace.affordable():
+            break
+        position = batch
         try:
             one = _ask(instance, store, asked[batch]) if batch in asked else None
             if one is None:
@@ -94,11 +144,11 @@ def recovery(context: SensorEvaluationContext, object_store: ObjectStoreResource
             context.log.error(f"{batch}: {error}")
             continue
         found.append(one)
-        if one.over:
-            over |= failed.get(batch, set())
-    requests = [one.request for one in found if one.request is not None]
-    for request in requests:
-        context.log.info(f"{request.partition_key}: another attempt, {request.run_key}")
+        if one.over and batch in failed:
+            over.add(failed[batch])
+        if one.request is not None:
+            requests.append(one.request)
+            context.log.info(f"{batch}: another attempt, {one.request.run_key}")
     # Keys that were archived: whoever asks for such a batch gets it back.
     gone = [
         one.partition_key
@@ -108,24 +158,29 @@ def recovery(context: SensorEvaluationContext, object_store: ObjectStoreResource
     ]
     for key in gone:
         store.delete(keys.archived(key))
+    again = len(requests)
+    if any(one.campaign for one in found):
+        # What was given up counts in the verdict, and no change of a batch will tell it.
+        requests.append(RunRequest(f"campaigns:{now.isoformat()}", job_name=campaigns_job.name))
+    following = Cursor(frozenset(over), position, replace(pace, requested=again))
     return SensorResult(
         run_requests=requests,
         dynamic_partitions_requests=[batches.build_add_request(gone)] if gone else [],
         asset_events=[one.news for one in found if one.news is not None],
-        cursor=json.dumps(sorted(over & _ids_failed_lately(instance, now))),
+        cursor=following.to_text(),
         skip_reason=None if requests else "No batch is due for another attempt.",
     )
 
 
 def _ask_for_the_rest(
-    context: SensorEvaluationContext, store: ObjectStore, now: datetime, over: set[str]
+    context: SensorEvaluationContext, store: ObjectStore, now: datetime, over: Collection[str]
 ) -> set[str]:
-    """Request a run of its own for each batch that a run of many was lost with.
+    """Request a run of its own for each batch that a run of many was lost with; one run a tick.
 
     Returns:
-        The runs of many batches that are dealt with.
+        The runs of many batches that failed lately and are dealt with.
     """
-    instance, done = context.instance, set[str]()
+    instance, done, busy = context.instance, set[str](), False
     for record in instance.get_run_records(
         RunsFilter(
             tags={EXTERNALLY_MANAGED_ASSETS_TAG: "true"},
@@ -135,50 +190,21 @@ def _ask_for_the_rest(
         limit=RUNS_A_TICK,
     ):
         run = record.dagster_run
-        if run.run_id in over or run_records.goes_on(record):
+        if run.run_id in over:
+            done.add(run.run_id)
+        if busy or run.run_id in over or run_records.goes_on(record):
             continue
+        busy = True
         done.add(run.run_id)
         # Those that it left out have asked for themselves.
         lost = run_records.batches_of_ranges(instance, [run])
         lost -= set(run.tags.get(run_records.LEFT_OUT_TAG, "").split())
         for batch in sorted(lost):
             made = run_records.newest_report(instance, batch)
-            if made is None or made[1] < (record.start_time or 0):
+            if made is None or made[1] < record.create_timestamp.timestamp():
                 context.log.warning(f"{batch}: run {run.run_id} of many batches ended without it")
                 given_up.request_retry(store, batch)
     return done
-
-
-def _ids_failed_lately(instance: DagsterInstance, now: datetime) -> set[str]:
-    """All runs that may be in the cursor: older ones need no second look in any case."""
-    return {
-        record.dagster_run.run_id
-        for record in instance.get_run_records(
-            RunsFilter(
-                statuses=[DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED],
-                updated_after=now - LOOK_BACK,
-            ),
-            limit=2 * RUNS_A_TICK,
-        )
-    }
-
-
-def _failed_lately(instance: DagsterInstance, now: datetime) -> dict[str, set[str]]:
-    """The runs that failed or were ended lately, by batch."""
-    records = instance.get_run_records(
-        RunsFilter(
-            job_name=batch_job.name,
-            statuses=[DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED],
-            updated_after=now - LOOK_BACK,
-        ),
-        limit=RUNS_A_TICK,
-    )
-    failed: dict[str, set[str]] = {}
-    for record in records:
-        run = record.dagster_run
-        if batch := run.tags.get(PARTITION_TAG):
-            failed.setdefault(batch, set()).add(run.run_id)
-    return failed
 
 
 def _recover(
@@ -201,9 +227,10 @@ def _recover(
         # It was mended meanwhile: the upload sensor requests a run for it.
         return _Recovered()
     if decision.step is Step.GIVE_UP:
-        return _Recovered(news=_give_up(store, batch, attempts, decision, tags, manifest.campaign))
+        news = _give_up(store, batch, attempts, decision, tags, manifest.campaign)
+        return _Recovered(news=news, campaign=manifest.campaign)
     number = run_records.next_attempt(runs)
-    return _Recovered(run_request(manifest, key, etag, f"{batch}:{etag}:attempt{number}"))
+    return _Recovered(_run(manifest, key, etag, f"{batch}:{etag}:attempt{number}"))
 
 
 def _give_up(
@@ -247,4 +274,12 @@ def _ask(instance: DagsterInstance, store: ObjectStore, retry: given_up.Retry) -
     run_key = f"{retry.batch}:{etag}:{retry.token}"
     # What the run makes is deleted for its age again, where that is wished.
     store.delete(keys.expired(retry.batch))
-    return _Recovered(run_request(manifest, key, etag, run_key, {ASKED_TAG: retry.token}))
+    return _Recovered(_run(manifest, key, etag, run_key, {ASKED_TAG: retry.token}))
+
+
+def _run(
+    manifest: Manifest, key: str, etag: str, run_key: str, tags: Mapping[str, str] | None = None
+) -> RunRequest:
+    # A sensor of two jobs has to name one of them.
+    request = run_request(manifest, key, etag, run_key, tags)
+    return request.with_replaced_attrs(job_name=batch_job.name)

@@ -91,7 +91,7 @@ def completed_uploads(
         new_position=new_position,
     )
     observations = [_report_rejected(context, store, candidate) for candidate in found.rejected]
-    pace = cursor.pace.measured(_created(context.instance, cursor.pace.requested))
+    pace = cursor.pace.measured(created_lately(context.instance, cursor.pace.requested))
     waiting = _requested(context.instance, [c for c in found.accepted if c.folder.name in known])
     accepted = [c for c in found.accepted if _run_key(c) not in waiting][: pace.affordable()]
     for candidate in accepted:
@@ -123,7 +123,7 @@ def _requested(instance: DagsterInstance, candidates: Sequence[arrivals.Candidat
     return {run.tags[RUN_KEY_TAG] for run in runs}
 
 
-def _created(instance: DagsterInstance, newest: int) -> Sequence[float]:
+def created_lately(instance: DagsterInstance, newest: int) -> Sequence[float]:
     """When the newest runs of batches were created, by the clock of Dagster's database."""
     if newest < pacing.LEAST:
         return []

@@ -22,6 +22,7 @@ from argus_pipeline.charts import CHARTS, ChartContext, RenderedChart, adoption,
 from argus_pipeline.charts.png import recompressed
 from argus_pipeline.fleet.campaign import campaign_health, health_frame
 from argus_pipeline.fleet.comparison import compare_firmware
+from argus_pipeline.fleet.reported import reported
 from argus_pipeline.fleet.rules import default_rules
 from argus_pipeline.fleet.sums import sum_cells
 from argus_pipeline.recordings.local import find_inputs, parse_files
@@ -86,7 +87,8 @@ def draw_fleet(out: Path) -> None:
     cells = simulate_cells(FLEET, seed=1)
     sums, rules = sum_cells(cells), default_rules()
     comparison = compare_firmware(sums, rules.comparison)
-    health = campaign_health(CAMPAIGN, cells, sums, comparison, rules.campaign)
+    told = reported(cells, rules.campaign.update_failures)
+    health = campaign_health(CAMPAIGN, told, sums, comparison, rules.campaign)
     row = health_frame([health]).row(0, named=True)
     own = compared(row, comparison)
     # The model lets a vehicle run both versions on one day; here the update spreads over two weeks.

@@ -8,6 +8,7 @@ which events were told, so a look costs one listing, however many there were.
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,17 +25,31 @@ Send: TypeAlias = Callable[[str, bytes], None]
 Describe: TypeAlias = Callable[[], Alert | None]
 WAITING: Final = f"{keys.ALERTS}waiting/"
 TOLD: Final = f"{keys.ALERTS}told/"
+LOOK_S: Final = 3.0
+"""After so long a look sends nothing more: a receiver may hang, and a sensor's tick be short."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one look told, and what could not be sent and will be tried again, with the reason."""
+    """What one look told.
+
+    Attributes:
+        told: the alerts.
+        waiting: those that could not be sent and will be tried again, with the reason.
+        later: how many the next look begins with, since this one took its time.
+    """
 
     told: tuple[Alert, ...]
     waiting: tuple[tuple[Alert, str], ...]
+    later: int = 0
 
 
-def tell(store: ObjectStore, happened: Mapping[Event, Describe], send: Send | None) -> Told:
+def tell(
+    store: ObjectStore,
+    happened: Mapping[Event, Describe],
+    send: Send | None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Told:
     """Tell the events that were not told yet, and forget those that are over.
 
     Args:
@@ -42,17 +57,23 @@ def tell(store: ObjectStore, happened: Mapping[Event, Describe], send: Send | No
         happened: everything that is so now; what there is to say of it is asked only where it is
             to be told, and is None where it is over by then.
         send: takes id and body; None where there is no webhook, and the log has to do.
+        clock: seconds that never go back.
     """
+    until = clock() + LOOK_S
     known = {found.key for found in store.list(keys.ALERTS)}
     wanted = {_name(event): describe for event, describe in happened.items()}
     for key in known - {place + name for name in wanted for place in (WAITING, TOLD)}:
         store.delete(key)
     told: list[Alert] = []
     waiting: list[tuple[Alert, str]] = []
-    for name, describe in wanted.items():
-        if TOLD + name in known:
-            continue
-        alert = describe()
+    # What was never tried goes first: one that the receiver refuses must not hold up the others.
+    untold = sorted(
+        (name for name in wanted if TOLD + name not in known), key=lambda n: WAITING + n in known
+    )
+    for done, name in enumerate(untold):
+        if clock() > until:
+            return Told(tuple(told), tuple(waiting), len(untold) - done)
+        alert = wanted[name]()
         if alert is None:
             continue
         record = _read(store, WAITING + name) if WAITING + name in known else None

@@ -14,7 +14,7 @@ from argus_pipeline.errors import ArgusError, Unavailable
 
 URL: Final = "ARGUS_ALERT_URL"
 SECRET: Final = "ARGUS_ALERT_SECRET"
-SECONDS: Final = 10.0
+SECONDS: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)

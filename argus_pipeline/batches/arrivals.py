@@ -78,12 +78,11 @@ class Cursor:
         """Read a cursor; one that cannot be read starts again instead of failing every tick."""
         try:
             content = json.loads(text or "{}")
-            pace = content.get("pace", asdict(Pace()))
             return cls(
                 str(content.get("position", "")),
                 {str(k): str(v) for k, v in content.get("rejected", {}).items()},
                 str(content.get("new_position", "")),
-                Pace(float(pace["seconds_a_run"]), int(pace["requested"])),
+                Pace.of(content.get("pace", asdict(Pace()))),
             )
         except (ValueError, AttributeError, TypeError, KeyError):
             return cls()

@@ -1,14 +1,15 @@
-"""How many runs one look at the uploads may request.
+"""How much one tick of a sensor may take on: what is left over is found by the next one.
 
-Dagster creates them one after the other and counts that to the tick: on an idle machine a tenth of
-a second each, on a busy one a second. What is left over is found by the next look.
+Dagster creates the runs that a tick requests one after the other and counts that to the tick: on an
+idle machine a tenth of a second each, on a busy one a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 TICK_S: Final = 1.5
 """For creating runs, of the five seconds that a tick may take."""
@@ -18,23 +19,42 @@ MOST: Final = 200
 _FIRST_GUESS_S: Final = 0.3
 
 
+def in_turn(names: Collection[str], after: str, most: int) -> Sequence[str]:
+    """So many of the names, in their order and from the one that follows `after`, round and round.
+
+    With the last one of them for the next `after`, every name has its turn.
+    """
+    ordered = sorted(names)
+    start = bisect_right(ordered, after)
+    return [*ordered[start:], *ordered[:start]][:most]
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast Dagster creates runs.
+    """How fast Dagster creates runs; a sensor keeps it in its cursor.
 
     Attributes:
         seconds_a_run: as measured the last time.
-        requested: how many runs the last look requested.
+        requested: how many runs the last tick requested.
     """
 
     seconds_a_run: float = _FIRST_GUESS_S
     requested: int = 0
 
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> Pace:
+        """As `asdict` wrote it.
+
+        Raises:
+            AttributeError, KeyError, TypeError, ValueError: it did not.
+        """
+        return cls(float(content["seconds_a_run"]), int(content["requested"]))
+
     def measured(self, created: Sequence[float]) -> Pace:
         """The pace now.
 
         Args:
-            created: when the runs of the last look were created, in seconds.
+            created: when the runs of the last tick were created, in seconds.
         """
         if len(created) < LEAST:
             return self
@@ -42,7 +62,7 @@ class Pace:
         return Pace(each, self.requested)
 
     def affordable(self) -> int:
-        """How many runs this look may request: never more than twice as many as were measured."""
+        """How many runs this tick may request: never more than twice as many as were measured."""
         usual = int(TICK_S / _FIRST_GUESS_S)
         at_most = min(MOST, max(usual, 2 * self.requested))
         if self.seconds_a_run <= 0:

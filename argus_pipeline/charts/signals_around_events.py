@@ -91,7 +91,7 @@ def _row(
     for table, signal in signals.head(SIGNALS_A_FAULT).iter_rows():
         same = (pl.col("table") == table) & (pl.col("signal") == signal)
         usual = found.filter(same & (pl.col("fault") == fault))
-        panels.append(_panel(curves.filter(same), signal, usual))
+        panels.append(_panel(curves.filter(same), table, signal, usual))
     time = curves["event_time"][0]
     heading = f"{shown(_name(fault, faults), 80)}, {time:%Y-%m-%d %H:%M:%S} UTC"
     return alt.HConcatChart(
@@ -107,7 +107,7 @@ def _name(fault: str, faults: pl.DataFrame) -> str:
     return next(iter(titles.drop_nulls()), fault)
 
 
-def _panel(curve: pl.DataFrame, signal: str, usual: pl.DataFrame) -> alt.LayerChart:
+def _panel(curve: pl.DataFrame, table: str, signal: str, usual: pl.DataFrame) -> alt.LayerChart:
     rows = curve.select("second", "min", "mean", "max").sort("second").to_dicts()
     base = alt.Chart(Rows(rows)).encode(
         x=alt.X(
@@ -155,7 +155,7 @@ def _panel(curve: pl.DataFrame, signal: str, usual: pl.DataFrame) -> alt.LayerCh
         height=_PANEL_HEIGHT,
         title=alt.TitleParams(
             text=shown(signal, 28),
-            subtitle=note,
+            subtitle=[f"from {shown(table, 24)}", *([note] if note else [])],
             anchor="start",
             frame="group",
             fontSize=12,

@@ -31,7 +31,7 @@ def retry(
 
     A batch is given up when its data is bad, or when every attempt at it failed. Mend what the
     reason says first. The new attempt begins within half a minute, and attempts before it no
-    longer count; one that is still going on is left alone.
+    longer count; one that is still going on comes to its end first.
 
     Exit status: 0 when it was asked for, or nothing was given up; 1 when batches are on the list.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.table import Table
 
@@ -30,7 +31,8 @@ def status(
     """Say at which stage batches are, from Dagster's own records.
 
     Exit status: 0 when no batch shown has failed or was given up, 1 otherwise. With --watch, a
-    store or database that is away is waited for.
+    store or database that is away is waited for. With --watch and --json, each change is a line:
+    the list of all batches shown.
 
     Example: argus status --watch
     """
@@ -50,8 +52,10 @@ def status(
         return quick.of(batches or quick.newest(limit))
 
     found = look()
-    if as_json:
+    if as_json and not watch:
         typer.echo(json.dumps([asdict(one) for one in found], indent=1))
+    elif as_json:
+        found = _lines_of_changes(found, look)
     elif not watch:
         Console().print(status_table(found))
     else:
@@ -67,6 +71,25 @@ def status(
                     live.update(Group(status_table(found), Text(since, style="yellow")))
     if any(one.stage in {Stage.FAILED, Stage.GIVEN_UP, Stage.REJECTED} for one in found):
         raise typer.Exit(1)
+
+
+def _lines_of_changes(
+    found: Sequence[BatchStatus], look: Callable[[], Sequence[BatchStatus]]
+) -> Sequence[BatchStatus]:
+    from argus_pipeline.errors import Unavailable
+
+    said = None
+    while True:
+        # How long it takes changes each time.
+        now = [{k: v for k, v in asdict(one).items() if k != "seconds"} for one in found]
+        if now != said:
+            said = now
+            typer.echo(json.dumps([asdict(one) for one in found]))
+        if all(one.stage.is_final for one in found):
+            return found
+        time.sleep(1)
+        with suppress(Unavailable):
+            found = look()
 
 
 def status_table(statuses: Sequence[BatchStatus]) -> Table:

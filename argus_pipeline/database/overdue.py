@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -37,6 +38,20 @@ def overdue_batches(
 def count_overdue(session: Session, now: datetime, limits: Limits) -> int:
     """How many batches are past their limit."""
     return session.scalar(select(func.count()).select_from(_late(now, limits))) or 0
+
+
+def without_rows(session: Session, batches: Collection[str], since: datetime) -> set[str]:
+    """Those of these batches that were never verified, so that nothing else here knows them.
+
+    Args:
+        session: of the database.
+        batches: names.
+        since: they all came after that; it only makes the answer quicker.
+    """
+    lately = select(Batch.batch).where(Batch.registered_at > since)
+    rest = set(batches) - set(session.scalars(lately))
+    # A batch whose key was archived comes back under the row that it has.
+    return rest - set(session.scalars(select(Batch.batch).where(Batch.batch.in_(rest))))
 
 
 def _late(now: datetime, limits: Limits) -> Subquery:

@@ -1,4 +1,4 @@
--- Rights in the schema argus, for two roles that people and programs become members of.
+-- Rights in the schema argus, for the roles that people and programs become members of.
 -- To be run by the owner of the tables, after the migrations; again is fine.
 
 DO $$ BEGIN

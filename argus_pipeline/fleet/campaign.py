@@ -126,7 +126,7 @@ def all_campaigns(
     rules: CampaignRules,
     given_up: Collection[tuple[str | None, str]] = (),
 ) -> Sequence[CampaignHealth]:
-    """The health of every campaign that a batch names or a list is there for.
+    """The health of every campaign that a batch names, given up or not, or a list is there for.
 
     Args:
         store: the bucket, for lists and rules of the campaigns.
@@ -139,7 +139,7 @@ def all_campaigns(
         BadInput: a list or the rules of a campaign cannot be used.
     """
     found = []
-    for campaign in list_campaigns(store):
+    for campaign in list_campaigns(store, {one for one, _ in given_up if one}):
         own = read_campaign_rules(store, campaign, rules)
         expected = read_expected(store, campaign)
         target = expected.target if expected else None

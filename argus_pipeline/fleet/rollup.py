@@ -144,14 +144,19 @@ def read_campaign(store: ObjectStore, campaign: str) -> pl.DataFrame:
     return ordered(pl.concat([no_cells(), *found]))
 
 
-def list_campaigns(store: ObjectStore) -> Sequence[str]:
-    """The campaigns that a batch names, or that there is a folder for under `campaigns/`."""
+def list_campaigns(store: ObjectStore, more: Iterable[str] = ()) -> Sequence[str]:
+    """The campaigns that a batch names, or that there is a folder for under `campaigns/`.
+
+    Args:
+        store: the bucket.
+        more: campaigns that are known from elsewhere.
+    """
     found = {
         folder.removeprefix(prefix).rstrip("/")
         for prefix in (keys.fleet_campaigns(), keys.CAMPAIGNS)
         for folder in store.list_folders(prefix)
     }
-    return sorted(found)
+    return sorted(found | set(more))
 
 
 def read_batch_cells(store: ObjectStore, batch: str) -> tuple[pl.DataFrame, str | None] | None:

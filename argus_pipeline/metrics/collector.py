@@ -74,6 +74,7 @@ def registry_of(
 
 
 def _runs(instance: DagsterInstance) -> Iterator[Metric]:
+    from argus_pipeline.many_records import count_attempts
     from argus_pipeline.run_records import count_restarts, count_runs
 
     runs = GaugeMetricFamily(
@@ -86,4 +87,9 @@ def _runs(instance: DagsterInstance) -> Iterator[Metric]:
         "argus_runs_started_again",
         "Runs of batches that Dagster started again after they were lost.",
         count_restarts(instance),
+    )
+    yield GaugeMetricFamily(
+        "argus_runs_tried_again",
+        "Runs of batches that are further attempts after one that failed.",
+        count_attempts(instance),
     )

@@ -164,3 +164,22 @@ def test_an_error_of_the_receiver_is_no_success(receiver) -> None:
     receiver.status = 302
     with pytest.raises(Unavailable, match="302"):
         receiver.send("id", b"{}")
+
+
+def test_a_receiver_that_hangs_makes_no_long_look_and_holds_up_nothing_new(object_store) -> None:
+    alerts = [Alert(Event(Kind.RUN_FAILED, f"r{n}"), f"run {n}", "why") for n in range(6)]
+    now, sent = [0.0], []
+
+    def look(send) -> outbox.Told:
+        happened = {alert.event: partial(_say, alert) for alert in alerts}
+        return outbox.tell(object_store, happened, send, clock=lambda: now[0])
+
+    def hangs(identity: str, body: bytes) -> None:
+        now[0] += 2.0
+        raise Unavailable("the webhook does not answer")
+
+    first = look(hangs)
+    assert (len(first.told), len(first.waiting), first.later) == (0, 2, 4)
+    second = look(lambda identity, body: sent.append(json.loads(body)["title"]))
+    assert len(second.told) == 6
+    assert set(sent[-2:]) == {alert.title for alert, _ in first.waiting}, "the untried ones first"

@@ -21,7 +21,7 @@ from assets import parsed_csv
 ASSETS = ["raw_batch", "parsed_csv", "batch_statistics", "charts", "diagnosis", "report"]
 
 
-def test_a_batch_reaches_its_report_and_every_check_passes(pipeline, samples) -> None:
+def test_a_batch_reaches_its_report_and_each_check_says_how_it_is(pipeline, samples) -> None:
     pipeline.put("b1", samples)
     result = pipeline.run("b1")
     assert result.success
@@ -31,7 +31,10 @@ def test_a_batch_reaches_its_report_and_every_check_passes(pipeline, samples) ->
         "all_recordings_accounted_for": True,
         "statistics_add_up": True,
         "firmware_is_known": True,
+        "recordings_are_whole": False,
+        "no_messages_lost": True,
         "claims_cite_evidence": True,
+        "no_evidence_dropped": True,
     }
     for suffix in ("md", "html", "json"):
         assert pipeline.store.head(keys.report("b1", suffix))

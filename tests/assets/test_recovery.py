@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -16,7 +15,7 @@ import sqlalchemy as sa
 from dagster._core.launcher import DefaultRunLauncher
 from dagster._core.test_utils import create_run_for_test
 
-from argus_pipeline import run_records
+from argus_pipeline import many_records, run_records
 from argus_pipeline.batch_status import batch_statuses
 from argus_pipeline.batches import given_up
 from argus_pipeline.batches.limits import Limits
@@ -25,7 +24,7 @@ from argus_pipeline.database.engine import session
 from assets import raw_batch
 from assets.overdue import no_batch_past_limit
 from sensors.alerts import alerts
-from sensors.recovery import recovery
+from sensors.recovery import Cursor, recovery
 
 GOLDEN = "dlt/golden.dlt"
 
@@ -46,6 +45,14 @@ def tick(pipeline, cursor: str | None = None) -> dg.SensorResult:
         result = recovery(context)
     assert isinstance(result, dg.SensorResult)
     return result
+
+
+def check_late(pipeline) -> dg.AssetCheckResult:
+    return no_batch_past_limit(
+        dg.build_asset_check_context(instance=pipeline.instance),
+        object_store=pipeline.resources["object_store"],
+        database=pipeline.resources["database"],
+    )
 
 
 def lost_run(pipeline, batch: str, key: str, **tags: str) -> dg.DagsterRun:
@@ -153,16 +160,38 @@ def test_a_batch_that_came_through_is_not_looked_at_again_until_it_fails_anew(
     pipeline, data
 ) -> None:
     key = pipeline.put("b1", {"golden.dlt": (data / GOLDEN).read_bytes()})
-    first = lost_run(pipeline, "b1", key)
+    first_tried = datetime.now(UTC)
+    lost_run(pipeline, "b1", key)
     etag = pipeline.store.head(key).etag
     assert pipeline.run("b1", tags={"argus/manifest_key": key, "argus/manifest_etag": etag}).success
+    since = first_tried - timedelta(minutes=1)
+    assert many_records.failed_lately(pipeline.instance, since) == {}
     cursor = tick(pipeline).cursor
-    assert json.loads(cursor) == [first.run_id]
-    lost_run(pipeline, "b1", key)
+    again = lost_run(pipeline, "b1", key)
+    assert many_records.failed_lately(pipeline.instance, since) == {"b1": again.run_id}
     time.sleep(1.1)
-    result = tick(pipeline, cursor)
+    tick(pipeline, cursor)
     assert [given_up.read_given_up(pipeline.store, "b1").attempts] == [3]
-    assert json.loads(result.cursor) == [first.run_id]
+
+
+def test_of_many_that_failed_a_tick_takes_on_some_and_each_has_its_turn(pipeline, data) -> None:
+    content = {"golden.dlt": (data / GOLDEN).read_bytes()}
+    batches = [f"b{number:02}" for number in range(12)]
+    for batch in batches:
+        lost_run(pipeline, batch, pipeline.put(batch, content))
+    time.sleep(1.1)
+    asked, cursor = [], None
+    for _ in range(4):
+        result = tick(pipeline, cursor)
+        asked.append([request.partition_key for request in result.run_requests])
+        cursor = result.cursor
+    assert asked[0] == batches[:5]
+    assert {batch for tick in asked for batch in tick} == set(batches)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '["r1"]', '{"pace": 3}', '{"over": 1}'])
+def test_a_cursor_of_another_version_begins_anew(text: str) -> None:
+    assert Cursor.from_text(text) == Cursor()
 
 
 def test_a_request_for_a_batch_that_is_gone_holds_up_no_other(pipeline, data) -> None:
@@ -258,25 +287,34 @@ def test_a_recording_that_was_changed_after_it_was_verified_is_given_up_at_once(
 def test_a_late_batch_fails_the_check_until_it_has_a_diagnosis_or_is_given_up(
     pipeline, data, monkeypatch
 ) -> None:
-    def check() -> dg.AssetCheckResult:
-        return no_batch_past_limit(
-            object_store=pipeline.resources["object_store"], database=pipeline.resources["database"]
-        )
-
     pipeline.put("b1", {"golden.dlt": (data / GOLDEN).read_bytes()})
     pipeline.run_only("b1", "raw_batch")
-    assert check().passed
+    assert check_late(pipeline).passed
     with session(pipeline.resources["database"].engine()) as opened:
         opened.execute(
             sa.text("UPDATE argus.batches SET registered_at = now() - interval '1 hour'")
         )
-    late = check()
+    late = check_late(pipeline)
     assert not late.passed
     assert late.metadata["late"].records[0].data["batch"] == "b1"
     given_up.give_up(
         pipeline.store, given_up.GivenUp("b1", "because", "r", None, 1, None, "2026-11-20")
     )
-    assert check().passed
+    assert check_late(pipeline).passed
+
+
+def test_a_batch_that_is_not_even_verified_is_late_too(pipeline) -> None:
+    pipeline.instance.add_dynamic_partitions("batch", ["b1"])
+    assert check_late(pipeline).passed
+    with pipeline.instance.event_log_storage.index_connection() as connection:
+        connection.execute(
+            sa.text("UPDATE dynamic_partitions SET create_timestamp = :then"),
+            {"then": (datetime.now(UTC) - timedelta(hours=1)).replace(tzinfo=None)},
+        )
+    late = check_late(pipeline)
+    assert not late.passed
+    assert [record.data["batch"] for record in late.metadata["late"].records] == ["b1"]
+    assert late.metadata["late"].records[0].data["minutes late"] in {29, 30}
 
 
 def test_failed_runs_and_given_up_batches_are_told_once(pipeline) -> None:
