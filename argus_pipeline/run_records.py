@@ -385,12 +385,12 @@ def lost_runs(
     Dagster's default launcher leaves this to the code server, which stops looking once the
     database was away at the wrong moment: the run would stay STARTED and keep its place until its
     time limit. To be asked by a process that lives where the workers of that launcher live. Other
-    launchers are asked by Dagster itself, but for runs that a worker took and did not begin.
+    launchers are asked by Dagster itself, but for runs that were handed out and did not begin.
     """
     from dagster import DagsterRunStatus, RunsFilter
 
     if not _runs_are_here(instance):
-        yield from _taken_and_lost(instance, most)
+        yield from _lost_before_they_began(instance, most)
         return
     for record in instance.get_run_records(
         RunsFilter(statuses=[DagsterRunStatus.STARTED]), limit=most
@@ -405,16 +405,17 @@ def lost_runs(
                 yield run, f"its worker (process {pids[-1]}) is gone"
 
 
-def _taken_and_lost(instance: DagsterInstance, most: int) -> Iterator[tuple[DagsterRun, str]]:
-    """Runs that a worker took and that it was lost with before they began."""
+def _lost_before_they_began(
+    instance: DagsterInstance, most: int
+) -> Iterator[tuple[DagsterRun, str]]:
+    """Runs that were handed out, that wait nowhere any more, and that nobody has in hand."""
     from dagster import DagsterRunStatus, RunsFilter
     from dagster._core.launcher import WorkerStatus
 
     for run in instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTING]), limit=most):
-        if WORKER_TAG in run.tags:
-            health = instance.run_launcher.check_run_worker_health(run)
-            if health.status is WorkerStatus.FAILED:
-                yield run, health.msg or "its worker is gone"
+        health = instance.run_launcher.check_run_worker_health(run)
+        if health.status is WorkerStatus.FAILED:
+            yield run, health.msg or "its worker is gone"
 
 
 def _runs_are_here(instance: DagsterInstance) -> bool:

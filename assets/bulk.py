@@ -31,6 +31,7 @@ from argus_pipeline.engine.options import whole
 from argus_pipeline.errors import Unavailable
 from argus_pipeline.run_records import CODE_VERSION_TAG, LEFT_OUT_TAG
 from argus_pipeline.storage.object_store import ObjectStore
+from assets.common import RunIsOver
 
 IN_BULK: Final = BackfillPolicy.multi_run(whole("ARGUS_BULK_BATCHES", 50))
 """So many batches a run when several are asked for at once: with `argus backfill`, or in the UI."""
@@ -74,11 +75,12 @@ def leave_out(context: Context, store: ObjectStore, batch: str, error: Exception
 def one_batch(context: Context, store: ObjectStore, batch: str) -> Iterator[None]:
     """What fails in here fails the run of one batch, and leaves the batch out of a range.
 
-    A store or a database that is away fails both: the step is tried again.
+    A store or a database that is away fails both: the step is tried again. So does a run that is
+    over: what it has not made was given to another.
     """
     try:
         yield
-    except Unavailable:
+    except (Unavailable, RunIsOver):
         raise
     except Exception as error:
         if context.has_partition_key:

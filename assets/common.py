@@ -78,6 +78,10 @@ def bad_data_is_final() -> Iterator[None]:
         raise Failure(str(error), metadata={PERMANENT: True}, allow_retries=False) from error
 
 
+class RunIsOver(Failure):
+    """The run has ended for Dagster, and this process still works for it."""
+
+
 def refuse_ended_run(context: AssetExecutionContext | OpExecutionContext) -> None:
     """Stop a worker that was cut off: its run was given to another one meanwhile.
 
@@ -85,7 +89,7 @@ def refuse_ended_run(context: AssetExecutionContext | OpExecutionContext) -> Non
     """
     run = context.instance.get_run_by_id(context.run.run_id)
     if run is not None and run.is_finished:
-        raise Failure(
+        raise RunIsOver(
             f"This run has ended as {run.status.value} while its worker was out of reach, and its "
             "work was given to another. Nothing is to be done.",
             allow_retries=False,

@@ -9,6 +9,8 @@ import argparse
 
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
+from argus_pipeline.engine import versions
+
 _GOING_ON = (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
 
 
@@ -38,6 +40,8 @@ def main() -> None:
     with DagsterInstance.get() as instance:
         if wanted.migrate:
             instance.upgrade()
+            # Before the first run: workers compare themselves when they start.
+            versions.publish(instance)
         if wanted.end_lost_runs:
             end_lost_runs(instance)
     if wanted.roles:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from argus_pipeline.engine.queues import Queue
@@ -46,6 +47,22 @@ def configuration(url: str) -> dict[str, Any]:
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
     }
+
+
+def waiting_tasks(app: Celery) -> set[str]:
+    """The ids of the tasks that lie in the queues, or were fetched and not begun.
+
+    Few: Dagster hands out only so many runs at once.
+
+    Raises:
+        kombu.exceptions.OperationalError, redis.exceptions.RedisError: the broker is away.
+    """
+    with app.connection_for_read() as connection:
+        client = connection.default_channel.client
+        messages = [m for queue in Queue for m in client.lrange(queue.value, 0, -1)]
+        # Each with the names of its exchange and its queue behind it.
+        fetched = [json.dumps(json.loads(m)[0]) for m in client.hvals("unacked")]
+    return {json.loads(message)["headers"]["id"] for message in [*messages, *fetched]}
 
 
 def make_app(url: str) -> Celery:

@@ -7,7 +7,6 @@ execute_plan   a step of a large batch, as Dagster defines it
 from __future__ import annotations
 
 import ctypes
-import logging
 import signal
 import socket
 import sys
@@ -28,6 +27,7 @@ from dagster_celery.tasks import create_task
 
 from argus_pipeline.engine import versions
 from argus_pipeline.engine.broker import make_app
+from argus_pipeline.engine.checked_task import CheckedTask
 from argus_pipeline.engine.launcher import RUN_TASK
 from argus_pipeline.engine.lost_runs import report_lost
 from argus_pipeline.engine.options import broker_url
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from celery.worker.state import State
 
 _PR_SET_PDEATHSIG: Final = 1
-_log = logging.getLogger(__name__)
 _began = time.time()
 
 app = make_app(broker_url())
@@ -45,21 +44,13 @@ app = make_app(broker_url())
 import_module("argus_pipeline.definitions")
 # Dagster says these once a run.
 warnings.filterwarnings("ignore", category=BetaWarning)
-create_task(app)
+create_task(app, base=CheckedTask)
 
 
-@app.task(name=RUN_TASK, bind=True, ignore_result=True)
-def carry_out(self: Task, run_id: str, control_plane: Mapping[str, str]) -> None:
+@app.task(name=RUN_TASK, bind=True, ignore_result=True, base=CheckedTask)
+def carry_out(self: Task, run_id: str) -> None:
     """Carry out a run in this process, as Dagster's own run worker does in a fresh one."""
     instance = _instance()
-    other = versions.difference(versions.own_versions(), control_plane)
-    if other is not None:
-        run = instance.get_run_by_id(run_id)
-        _log.error("this worker takes no more runs: %s", other)
-        self.app.control.shutdown(destination=[self.request.hostname])
-        if run is not None:
-            instance.report_run_failed(run, f"Refused by worker {self.request.hostname}: {other}.")
-        return
     instance.add_run_tags(run_id, {WORKER_TAG: self.request.hostname})
     with _interruptible():
         _execute_run_command_body(run_id, instance, _forget, set_exit_code_on_failure=False)

@@ -16,7 +16,7 @@ CELERY_RUNS: Final = 16
 few enough that what is urgent waits in Dagster's queue, where it overtakes, and not behind them."""
 KUBERNETES_RUNS: Final = 32
 """The cluster decides how many of them find room; what is urgent overtakes in Dagster's queue."""
-_CELERY_START_S: Final = 600
+_CELERY_START_S: Final = 86_400
 _USUAL_RUNS: Final = {Engine.CELERY: CELERY_RUNS, Engine.KUBERNETES: KUBERNETES_RUNS}
 
 
@@ -43,7 +43,8 @@ def instance_config(
             "class": "CeleryLauncher",
             "config": {"broker": broker, "backend": broker},
         }
-        # A run may wait for a slot of a worker.
+        # A run may wait for a slot of a worker, for as long as it takes. One whose task is in no
+        # queue and in no worker's hands is found by the recovery sensor (launcher.py).
         config["run_monitoring"]["start_timeout_seconds"] = _CELERY_START_S
     if engine is Engine.KUBERNETES:
         config["run_launcher"] = {

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from dagster import DagsterRun
-from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+from dagster import DagsterRun, DagsterRunStatus
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster_k8s import K8sRunLauncher
+from dagster_k8s.client import (
+    DagsterK8sAPIRetryLimitExceeded,
+    DagsterK8sUnrecoverableAPIError,
+)
 from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.job import UserDefinedDagsterK8sConfig, get_job_name_from_run_id
 from typing_extensions import override
+from urllib3.exceptions import HTTPError
 
 from argus_pipeline.engine.kubernetes import resources_for
+from argus_pipeline.engine.patience import while_away
 
 if TYPE_CHECKING:
     from kubernetes.client import V1JobStatus
@@ -38,6 +46,16 @@ class KubernetesLauncher(K8sRunLauncher):
         more = UserDefinedDagsterK8sConfig(container_config={"resources": resources})
         return usual.merge(K8sContainerContext(run_k8s_config=more))
 
+    @override
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Create the Job of a run, and wait for the API server while it is away.
+
+        Raises:
+            Exception: of Kubernetes' client; for Dagster the run has failed by that.
+        """
+        created = super().launch_run
+        while_away(lambda: _once(created, context), _is_away, what="the API server")
+
     @property
     @override
     def supports_resume_run(self) -> bool:
@@ -60,6 +78,8 @@ class KubernetesLauncher(K8sRunLauncher):
             return CheckRunHealthResult(
                 WorkerStatus.RUNNING, f"the API server cannot be asked: {type(error).__name__}"
             )
+        if status is None and run.status is DagsterRunStatus.STARTING:
+            return CheckRunHealthResult(WorkerStatus.RUNNING, "its Job may not be there yet")
         why = why_lost(status)
         if why is not None:
             return self._unless_finished(run, why)
@@ -81,6 +101,19 @@ class KubernetesLauncher(K8sRunLauncher):
             # It ended while the API server was asked.
             return CheckRunHealthResult(WorkerStatus.SUCCESS)
         return CheckRunHealthResult(WorkerStatus.FAILED, why)
+
+
+def _once(launch: Callable[[LaunchRunContext], None], context: LaunchRunContext) -> None:
+    try:
+        launch(context)
+    except DagsterK8sUnrecoverableAPIError as error:
+        if getattr(error.k8s_api_exception, "status", None) != HTTPStatus.CONFLICT:
+            raise
+        # It was created, and the answer was lost.
+
+
+def _is_away(error: Exception) -> bool:
+    return isinstance(error, DagsterK8sAPIRetryLimitExceeded | HTTPError)
 
 
 def why_lost(status: Any) -> str | None:

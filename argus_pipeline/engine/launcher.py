@@ -9,10 +9,14 @@ from dagster import DagsterRun
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+from kombu.exceptions import KombuError, OperationalError
+from redis.exceptions import RedisError
 from typing_extensions import override
 
 from argus_pipeline.engine import versions
-from argus_pipeline.engine.broker import make_app
+from argus_pipeline.engine.broker import make_app, waiting_tasks
+from argus_pipeline.engine.checked_task import headers
+from argus_pipeline.engine.patience import while_away
 from argus_pipeline.engine.queues import queue_of_run
 from argus_pipeline.engine.roll_call import RollCall, asking
 from argus_pipeline.run_records import WORKER_TAG
@@ -35,22 +39,28 @@ class CeleryLauncher(CeleryRunLauncher):
 
     @override
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Put a run into its queue.
+        """Put a run into its queue, and wait for the broker while it is away.
 
         Raises:
-            kombu.exceptions.OperationalError: the broker is away; Dagster tries it again.
+            kombu.exceptions.OperationalError: it was away for too long. For Dagster the run has
+                failed by that.
         """
         run = context.dagster_run
         if not self._published:
             versions.publish(self._instance)
             self._published = True
         queue = queue_of_run(run.tags)
-        sent = self.celery.send_task(
-            RUN_TASK,
-            kwargs={"run_id": run.run_id, "control_plane": versions.own_versions()},
-            queue=queue.value,
-            # Nobody asks for what it returns.
-            ignore_result=True,
+        sent = while_away(
+            lambda: self.celery.send_task(
+                RUN_TASK,
+                kwargs={"run_id": run.run_id},
+                queue=queue.value,
+                headers=headers(),
+                # Nobody asks for what it returns.
+                ignore_result=True,
+            ),
+            lambda error: isinstance(error, OperationalError),
+            what="the broker",
         )
         self._instance.add_run_tags(run.run_id, {DAGSTER_CELERY_TASK_ID_TAG: sent.id})
         self._instance.report_engine_event(
@@ -80,6 +90,9 @@ class CeleryLauncher(CeleryRunLauncher):
         task = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
         if task is None:
             return CheckRunHealthResult(WorkerStatus.RUNNING, "not handed to a worker yet")
+        if WORKER_TAG not in run.tags and self._waits(task):
+            self._roll_call.waits(task)
+            return CheckRunHealthResult(WorkerStatus.RUNNING, "waits for a worker")
         lost = self._roll_call.why_lost(
             task, run.tags.get(WORKER_TAG), self._seconds_since_start(run)
         )
@@ -92,6 +105,13 @@ class CeleryLauncher(CeleryRunLauncher):
         # Should it still be at work, cut off from here, its next step will see that it is over.
         self.celery.control.revoke(task, terminate=True)
         return CheckRunHealthResult(WorkerStatus.FAILED, lost)
+
+    def _waits(self, task: str) -> bool:
+        try:
+            return task in waiting_tasks(self.celery)
+        except (KombuError, RedisError, OSError):
+            # While the broker is away nobody can tell.
+            return True
 
     @override
     def get_run_worker_debug_info(

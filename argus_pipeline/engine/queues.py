@@ -32,16 +32,21 @@ class Queue(StrEnum):
 
     In the same slots, as many leads as there are slots would wait for each other for ever.
     """
+    URGENT_LEADS = "argus.leads.urgent"
+    """The same of batches of priority P0."""
 
 
 WORK: Final = (Queue.URGENT, Queue.SHARDS, Queue.RUNS, Queue.BULK)
 """What the slots of a worker serve, in this order."""
+LEADING: Final = (Queue.URGENT_LEADS, Queue.LEADS)
+"""What its slots for leads serve."""
 
 
 def queue_of_run(tags: Mapping[str, str]) -> Queue:
     """Where a run waits for a worker."""
     if LARGE_TAG in tags:
-        return Queue.LEADS
+        urgent = _by_priority(tags, Queue.LEADS) is Queue.URGENT
+        return Queue.URGENT_LEADS if urgent else Queue.LEADS
     return _by_priority(tags, Queue.RUNS)
 
 

@@ -72,6 +72,10 @@ class RollCall:
         who = f"worker {worker}" if worker else "the worker that has it in hand"
         return f"{who} has not answered for {silent:.0f} s"
 
+    def waits(self, task: str) -> None:
+        """Note that a task lies in its queue: nobody has to have it in hand."""
+        self._heard[task] = self.clock()
+
     def _fresh(self, within_s: float) -> Answers | None:
         now = self.clock()
         if self._answers is not None and now - self._answers.at <= min(within_s, _FRESH_S):

@@ -19,6 +19,7 @@ from dagster_celery.config import TASK_EXECUTE_PLAN_NAME
 from dagster_celery.core_execution_loop import core_celery_execution_loop
 
 from argus_pipeline.engine.broker import make_app
+from argus_pipeline.engine.checked_task import headers
 from argus_pipeline.engine.options import broker_url
 from argus_pipeline.engine.queues import queue_of_steps
 from argus_pipeline.engine.roll_call import RollCall, asking
@@ -64,7 +65,10 @@ class StepsOnWorkers(Executor):
             known: Any,
         ) -> LookedAfter:
             sent = app.send_task(
-                TASK_EXECUTE_PLAN_NAME, kwargs=_arguments(context, step, known), queue=queue
+                TASK_EXECUTE_PLAN_NAME,
+                kwargs=_arguments(context, step, known),
+                queue=queue,
+                headers=headers(),
             )
             return LookedAfter(sent, roll_call)
 

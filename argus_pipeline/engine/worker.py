@@ -19,7 +19,7 @@ from argus_pipeline import settings
 from argus_pipeline.engine import versions
 from argus_pipeline.engine.instance_file import instance_config
 from argus_pipeline.engine.options import BROKER_VARIABLE, Engine, broker_url, without_password
-from argus_pipeline.engine.queues import WORK, Queue
+from argus_pipeline.engine.queues import LEADING, WORK, Queue
 from argus_pipeline.errors import ArgusError, Unavailable
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class WorkerOptions:
 
     def commands(self) -> dict[str, list[str]]:
         """The command lines of Celery, by what each is for."""
-        wanted = {"work": (self.slots, self.queues), "leads": (self.leads, (Queue.LEADS,))}
+        wanted = {"work": (self.slots, self.queues), "leads": (self.leads, LEADING)}
         return {
             kind: [
                 *(sys.executable, "-m", "celery", "-A", "argus_pipeline.engine.celery_worker"),
@@ -110,7 +110,8 @@ def look_after(options: WorkerOptions, root: Path) -> int:
     """Run the worker until it is told to stop; returns the exit status.
 
     SIGTERM and Ctrl-C: finish what was begun, take nothing more. Once more: stop at once.
-    A part that dies is started again, after a pause that grows while it keeps dying.
+    A part that dies is started again, after a pause that grows while it keeps dying, unless the
+    control plane has another version by now: then the whole worker ends with status 1.
     """
     supervisor = _Supervisor(options, root)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -144,6 +145,8 @@ class _Supervisor:
         self._began: dict[str, float] = {}
         self._pause: dict[str, float] = {}
         self._told = 0
+        self._refused = False
+        self._finishing: set[str] = set()
 
     @property
     def stopping(self) -> bool:
@@ -159,24 +162,43 @@ class _Supervisor:
             file=sys.stderr,
             flush=True,
         )
-        for part in self._parts.values():
-            if part.poll() is None:
-                part.send_signal(signal.SIGTERM if first else signal.SIGQUIT)
+        # A lead waits for shards, which may be this worker's own: its slots go on until it ended.
+        if first and "leads" in self._parts:
+            self._finish("leads")
+            return
+        for kind, part in self._parts.items():
+            if first:
+                self._finish(kind)
+            elif part.poll() is None:
+                part.send_signal(signal.SIGQUIT)
+
+    def _finish(self, kind: str) -> None:
+        part = self._parts[kind]
+        if kind not in self._finishing and part.poll() is None:
+            self._finishing.add(kind)
+            part.send_signal(signal.SIGTERM)
 
     def run(self) -> int:
         due = dict.fromkeys(self._commands, 0.0)
         while not self.stopping or any(part.poll() is None for part in self._parts.values()):
             now = time.monotonic()
             for kind, at in list(due.items()):
-                if not self.stopping and now >= at:
+                if self.stopping or now < at:
+                    continue
+                if self._may_start(kind):
                     self._start(kind)
                     del due[kind]
+                else:
+                    due[kind] = now + _AGAIN_AT_MOST_S
             for kind, part in list(self._parts.items()):
                 status = part.poll()
                 if status is None:
                     continue
                 del self._parts[kind]
-                if not self.stopping:
+                if self.stopping:
+                    for other in self._parts:
+                        self._finish(other)
+                else:
                     due[kind] = now + self._next_pause(kind)
                     _log.error(
                         "the part for %s ended with status %s; it starts again in %.0f s",
@@ -185,7 +207,23 @@ class _Supervisor:
                         due[kind] - now,
                     )
             time.sleep(0.2)
-        return 0
+        return 1 if self._refused else 0
+
+    def _may_start(self, kind: str) -> bool:
+        """Whether the control plane still has this worker's version, where a part had ended."""
+        if kind not in self._began:
+            return True
+        try:
+            prepare(self._root)
+        except Unavailable as error:
+            _log.warning("%s", error)
+            return False
+        except ArgusError as error:
+            _log.error("%s", error)
+            self._refused = True
+            self.told_to_stop(signal.SIGTERM, None)
+            return False
+        return True
 
     def _start(self, kind: str) -> None:
         self._began[kind] = time.monotonic()

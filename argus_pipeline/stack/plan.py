@@ -38,6 +38,7 @@ class StackState:
     Attributes:
         store: which store was used.
         own_postgres: whether the database was started by us.
+        own_redis: whether the broker was.
         ui_port: where the UI was.
         pages_port: where the pages of `argus serve` were.
         fingerprint: of the environment that Dagster's processes were started with.
@@ -48,6 +49,7 @@ class StackState:
 
     store: str | None = None
     own_postgres: bool = False
+    own_redis: bool = False
     ui_port: int | None = None
     pages_port: int | None = None
     fingerprint: str | None = None
@@ -150,7 +152,7 @@ def make_plan(
     kept = DEFAULT_WORKERS if before.workers is None else before.workers
     return Plan(
         engine=engine,
-        broker_url=given(BROKER_VARIABLE, own=True) if celery else None,
+        broker_url=given(BROKER_VARIABLE, before.own_redis) if celery else None,
         workers=(kept if asked_workers is None else asked_workers) if celery else 0,
         store=store,
         database_url=given("ARGUS_DATABASE_URL", before.own_postgres),

@@ -94,6 +94,7 @@ def up(
             state,
             store=plan.store,
             own_postgres=plan.database_url is None,
+            own_redis=plan.engine is Engine.CELERY and plan.broker_url is None,
             engine=plan.engine.value,
             workers=plan.workers if plan.engine is Engine.CELERY else state.workers,
         )

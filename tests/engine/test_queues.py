@@ -6,6 +6,7 @@ import pytest
 
 from argus_pipeline.engine.queues import (
     LARGE_TAG,
+    LEADING,
     PRIORITY_TAG,
     WORK,
     Queue,
@@ -30,8 +31,13 @@ def test_a_batch_waits_by_its_priority(priority: str, run: Queue, steps: Queue) 
 
 
 def test_a_large_batch_is_led_from_slots_of_its_own() -> None:
-    assert queue_of_run({LARGE_TAG: "true", PRIORITY_TAG: "10"}) is Queue.LEADS
-    assert Queue.LEADS not in WORK
+    assert queue_of_run({LARGE_TAG: "true"}) is Queue.LEADS
+    assert queue_of_run({LARGE_TAG: "true", PRIORITY_TAG: "-10"}) is Queue.LEADS
+    assert not set(LEADING) & set(WORK)
+
+
+def test_an_urgent_large_batch_is_led_before_all_others() -> None:
+    assert queue_of_run({LARGE_TAG: "true", PRIORITY_TAG: "10"}) is LEADING[0]
 
 
 def test_roll_ups_and_what_has_no_priority_are_usual_runs() -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -74,6 +79,65 @@ def test_a_task_is_in_its_own_queue_only(app) -> None:
     with app.connection_for_read() as connection:
         client = connection.default_channel.client
         assert {q: client.llen(q.value) for q in Queue if client.llen(q.value)} == {Queue.LEADS: 1}
+
+
+def test_it_is_known_which_tasks_wait_also_one_that_was_fetched_and_not_begun(app) -> None:
+    from argus_pipeline.engine.broker import waiting_tasks
+
+    assert waiting_tasks(app) == set()
+    first, second = (app.send_task("t", queue=Queue.RUNS.value).id for _ in range(2))
+    assert waiting_tasks(app) == {first, second}
+    with app.connection_for_read() as connection:
+        held = connection.default_channel.basic_get(Queue.RUNS.value, no_ack=False)
+        assert held is not None
+        assert waiting_tasks(app) == {first, second}
+        connection.default_channel.basic_ack(held.delivery_tag)
+        assert waiting_tasks(app) == {second}
+
+
+WORKER = """
+from argus_pipeline.engine.broker import make_app
+from argus_pipeline.engine.checked_task import CheckedTask
+import os, pathlib
+
+app = make_app(os.environ["ARGUS_BROKER_URL"])
+
+@app.task(name="work", base=CheckedTask, ignore_result=True)
+def work(name):
+    pathlib.Path(name).touch()
+"""
+
+
+def test_a_worker_of_another_version_hands_back_what_it_took_and_stops(
+    app, redis: Redis, tmp_path
+) -> None:
+    from argus_pipeline.engine.broker import waiting_tasks
+    from argus_pipeline.engine.checked_task import HEADER, headers
+
+    (tmp_path / "made_worker.py").write_text(WORKER)
+    queue = Queue.RUNS.value
+    other = {HEADER: {**headers()[HEADER], "parser": "0.0.1"}}
+    command = [sys.executable, "-m", "celery", "-A", "made_worker", "worker"]
+    more = ["--concurrency", "1", "--queues", queue, "--without-gossip", "--hostname", "w@%h"]
+    environment = {**os.environ, "ARGUS_BROKER_URL": redis.url, "PYTHONPATH": str(tmp_path)}
+    with subprocess.Popen([*command, *more], cwd=tmp_path, env=environment) as worker:
+        try:
+            send = partial(app.send_task, "work", queue=queue, ignore_result=True)
+            send(args=["same"], headers=headers())
+            _wait_for((tmp_path / "same").exists)
+            refused = send(args=["other"], headers=other)
+            assert worker.wait(30) == 0
+        finally:
+            worker.kill()
+    assert waiting_tasks(app) == {refused.id}
+    assert not (tmp_path / "other").exists()
+
+
+def _wait_for(what, seconds: float = 20.0) -> None:
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, "it did not come to that"
+        time.sleep(0.1)
 
 
 def test_nobody_gets_in_without_the_password(redis: Redis) -> None:

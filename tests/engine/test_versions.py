@@ -34,7 +34,10 @@ def test_what_the_control_plane_says_of_itself_reaches_the_workers() -> None:
 def test_slots_and_leads_are_two_parts_with_queues_of_their_own() -> None:
     commands = WorkerOptions("w", slots=4, leads=2).commands()
     assert commands["work"][commands["work"].index("--queues") + 1].startswith(Queue.URGENT)
-    assert commands["leads"][commands["leads"].index("--queues") + 1] == Queue.LEADS
+    assert (
+        commands["leads"][commands["leads"].index("--queues") + 1]
+        == "argus.leads.urgent,argus.leads"
+    )
     assert "w.work@%h" in commands["work"]
 
 

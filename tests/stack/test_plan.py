@@ -95,6 +95,22 @@ def test_a_broker_in_the_environment_replaces_redis() -> None:
     url = "redis://:p@redis.example/0"
     made = make_plan({"ARGUS_ENGINE": "celery", "ARGUS_BROKER_URL": url}, asked_workers=0)
     assert (made.broker_url, made.workers) == (url, 0)
+    again = make_plan(
+        {"ARGUS_ENGINE": "celery", "ARGUS_BROKER_URL": url},
+        state=StackState(engine="celery", workers=0, own_redis=False),
+        local_environment={"ARGUS_BROKER_URL": url},
+    )
+    assert again.broker_url == url, "it is no less a wish for having been written down"
+
+
+def test_our_own_redis_in_the_environment_is_no_wish_for_another_one() -> None:
+    url = "redis://:p@127.0.0.1:40001/0"
+    made = make_plan(
+        {"ARGUS_ENGINE": "celery", "ARGUS_BROKER_URL": url},
+        state=StackState(engine="celery", own_redis=True),
+        local_environment={"ARGUS_BROKER_URL": url},
+    )
+    assert made.broker_url is None
 
 
 def test_the_engine_used_before_is_used_again_with_as_many_workers() -> None:
