@@ -89,16 +89,19 @@ def backfill(
         if as_json:
             typer.echo(json.dumps({"batches": list(choice.batches)}, indent=1))
         return
-    url = os.environ.get("ARGUS_UI_URL") or settings.local_environment().get("ARGUS_UI_URL")
+    people_see = os.environ.get("ARGUS_UI_URL") or settings.local_environment().get("ARGUS_UI_URL")
+    # Behind a proxy that asks who comes, people and commands reach it in different ways.
+    url = os.environ.get("ARGUS_WEBSERVER_URL") or people_see
     if not url:
         raise ArgusError(
             "the address of Dagster's webserver is not known",
-            where="ARGUS_UI_URL",
+            where="ARGUS_WEBSERVER_URL or ARGUS_UI_URL",
             hint="`argus up` starts the local one",
         )
     title = f"argus backfill {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
     started = bulk.launch(url, choice.batches, title)
-    console.print(f"Backfill {started}: {url.rstrip('/')}/runs/b/{started}", markup=False)
+    page = f"{(people_see or url).rstrip('/')}/runs/b/{started}"
+    console.print(f"Backfill {started}: {page}", markup=False)
     if not wait:
         if as_json:
             typer.echo(json.dumps({"backfill": started, "batches": len(choice.batches)}))

@@ -7,11 +7,15 @@ from dagster._core.run_coordinator import SubmitRunContext
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
     EXTERNALLY_MANAGED_ASSETS_TAG,
+    MAX_RUNTIME_SECONDS_TAG,
     PRIORITY_TAG,
 )
 from typing_extensions import override
 
+from argus_pipeline.batches.limits import read_limits
+
 BULK_PRIORITY = "-10"
+TIMES_ONE_RUN = 4
 
 
 class Coordinator(QueuedRunCoordinator):
@@ -22,7 +26,9 @@ class Coordinator(QueuedRunCoordinator):
         """Put a run into the queue."""
         run = context.dagster_run
         if ASSET_PARTITION_RANGE_START_TAG in run.tags:
-            tags = {EXTERNALLY_MANAGED_ASSETS_TAG: "true"}
+            # It may take as long as a few large batches do.
+            seconds = TIMES_ONE_RUN * read_limits().time_limit_s(0)
+            tags = {EXTERNALLY_MANAGED_ASSETS_TAG: "true", MAX_RUNTIME_SECONDS_TAG: str(seconds)}
             if PRIORITY_TAG not in run.tags:
                 # What somebody waits for goes first.
                 tags[PRIORITY_TAG] = BULK_PRIORITY

@@ -27,6 +27,8 @@ from kubernetes import client
 from kubernetes.client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
+from benchmarks.measuring.saying import say_now
+
 _POLL_S: Final = 0.5
 _HEARTBEAT_S: Final = 3.0
 _LEASES: Final = "kube-node-lease"
@@ -100,13 +102,13 @@ class Node:
             pod.process.wait(10)
         return len(running)
 
-    def kill_one(self) -> str | None:
-        """Kill the container of a pod, as the kernel does where memory is short."""
+    def kill(self, run_id: str) -> bool:
+        """Kill the container of a run's pod, as the kernel does where memory is short."""
         for pod in list(self._pods.values()):
-            if pod.process.poll() is None and not pod.told_to_end:
+            if run_id in pod.name and pod.process.poll() is None and not pod.told_to_end:
                 _signal(pod.process, signal.SIGKILL)
-                return pod.name
-        return None
+                return True
+        return False
 
     def running(self) -> list[str]:
         """The names of the pods that run here now."""
@@ -134,23 +136,31 @@ class Node:
         for pod in bound:
             if self._lost.is_set():
                 return
-            known = self._pods.get(pod.metadata.uid)
-            if known is None:
-                if pod.status.phase == "Pending" and pod.metadata.deletion_timestamp is None:
-                    self._begin(pod)
-                continue
-            if pod.metadata.deletion_timestamp is not None:
-                self._end(known, pod.spec.termination_grace_period_seconds or 30)
-            elif not known.over and known.process.poll() is not None:
-                self._report_end(known)
+            try:
+                self._look_at(pod)
+            except (ApiException, HTTPError, OSError, RuntimeError) as error:
+                # One that cannot be begun holds up no other; the next look tries it again.
+                say_now(f"{self.name}: {pod.metadata.name}: {type(error).__name__}: {error}")
         there = {pod.metadata.uid for pod in bound}
         for uid in self._pods.keys() - there:
             gone = self._pods.pop(uid)
             _signal(gone.process, signal.SIGKILL)
             shutil.rmtree(gone.folder, ignore_errors=True)
 
+    def _look_at(self, pod: Any) -> None:
+        known = self._pods.get(pod.metadata.uid)
+        if known is None:
+            if pod.status.phase == "Pending" and pod.metadata.deletion_timestamp is None:
+                self._begin(pod)
+        elif pod.metadata.deletion_timestamp is not None:
+            self._end(known, pod.spec.termination_grace_period_seconds or 30)
+        elif not known.over and known.process.poll() is not None:
+            self._report_end(known)
+
     def _begin(self, pod: Any) -> None:
         folder = self._folder / pod.metadata.uid
+        # What an interrupted beginning left.
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         container = pod.spec.containers[0]
         namespace = pod.metadata.namespace

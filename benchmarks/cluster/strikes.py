@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final
 
 from dagster import DagsterRun, DagsterRunStatus, RunsFilter
@@ -48,6 +49,21 @@ class Scene:
             time.sleep(0.2)
         return self.dice.choice(self.cluster.nodes)
 
+    def some_run(self, struck: Callable[[Node, DagsterRun], bool]) -> tuple[Node, DagsterRun]:
+        """Strike a run by chance that goes on; another one where it had just ended.
+
+        Raises:
+            RuntimeError: for minutes no run went on.
+        """
+        deadline = time.monotonic() + _BUSY_S
+        while time.monotonic() < deadline:
+            node = self.some_node()
+            for run in self.runs_on(node):
+                if struck(node, run):
+                    return node, run
+            time.sleep(0.2)
+        raise RuntimeError("no run went on that could be struck")
+
     def runs_on(self, node: Node) -> Sequence[DagsterRun]:
         """The runs that have begun there."""
         jobs = {pod.rsplit("-", 1)[0] for pod in node.running()}
@@ -74,31 +90,39 @@ class Scene:
 
 def kill_pod(scene: Scene) -> None:
     """Kill the container of a run."""
-    node = scene.some_node()
-    runs = scene.runs_on(node)
-    pod = node.kill_one()
-    hit = [run for run in runs if pod and run.run_id in pod]
-    scene.say(f"killed the pod of {len(hit)} run on {node.name}")
-    scene.time_again("a pod killed", hit)
+    node, run = scene.some_run(lambda node, run: node.kill(run.run_id))
+    scene.say(f"killed the pod of a run on {node.name}")
+    scene.time_again("a pod killed", [run])
 
 
 def evict_pod(scene: Scene) -> None:
     """Evict a run's pod by the API, as whoever empties a host does."""
-    node = scene.some_node()
-    hit = scene.runs_on(node)[:1]
     core = client.CoreV1Api(scene.cluster.plane.client())
-    for run in hit:
-        name = next(pod for pod in node.running() if run.run_id in pod)
+
+    def evict(node: Node, run: DagsterRun) -> bool:
+        name = next((pod for pod in node.running() if run.run_id in pod), None)
+        if name is None:
+            return False
         eviction = {"metadata": {"name": name, "namespace": NAMESPACE}}
-        core.create_namespaced_pod_eviction(name, NAMESPACE, eviction)
-    scene.say(f"evicted the pod of {len(hit)} run from {node.name}")
-    scene.time_again("a pod evicted", hit)
+        try:
+            core.create_namespaced_pod_eviction(name, NAMESPACE, eviction)
+        except client.ApiException as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return False
+        return True
+
+    node, run = scene.some_run(evict)
+    scene.say(f"evicted the pod of a run from {node.name}")
+    scene.time_again("a pod evicted", [run])
 
 
 def lose_node(scene: Scene) -> None:
     """Lose a host and all that runs there; another joins the cluster."""
     node = scene.some_node()
     runs = scene.runs_on(node)
+    if not runs:
+        scene.wrong.append("a host lost: no run went on there")
     pods = node.lose()
     scene.cluster.nodes.remove(node)
     scene.say(f"lost {node.name} with {pods} pods, {len(runs)} runs of them begun")
@@ -110,6 +134,8 @@ def restart_api_server(scene: Scene) -> None:
     """Kill the API server, and start it again after a while: no run may count as lost."""
     node = scene.some_node()
     before = {run.run_id for run in scene.runs_on(node)}
+    if not before:
+        scene.wrong.append("the API server away: no run went on")
     scene.cluster.plane.stop_api_server()
     time.sleep(_AWAY_S)
     scene.cluster.plane.start_api_server()

@@ -112,7 +112,7 @@ class Host:
         if self._init is not None:
             for pid in self.processes():
                 if "argus_pipeline.cli.main" in _command_line(pid):
-                    os.kill(pid, signal.SIGTERM)
+                    _kill(pid, signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 self._init.wait(patience_s)
         self._end(signal.SIGKILL)
@@ -128,17 +128,24 @@ class Host:
 
     def _end(self, how: signal.Signals) -> None:
         if self._init is not None and self._init.poll() is None:
-            os.killpg(self._init.pid, how)
+            with suppress(ProcessLookupError):
+                os.killpg(self._init.pid, how)
             self._init.wait(10)
         until = time.monotonic() + 10
         while self.processes() and time.monotonic() < until:
             for pid in self.processes():
-                os.kill(pid, how)
+                _kill(pid, how)
             time.sleep(0.2)
         _ip("netns", "delete", self.name)
         # Both ends of the link go with the namespace of one of them, once it is gone.
         subprocess.run(["ip", "link", "delete", self._link], stderr=subprocess.DEVNULL, check=False)
         self._init = None
+
+
+def _kill(pid: int, how: signal.Signals) -> None:
+    # The kernel may be ending it just now, with its namespace.
+    with suppress(ProcessLookupError):
+        os.kill(pid, how)
 
 
 def _command_line(pid: int) -> str:

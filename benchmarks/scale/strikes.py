@@ -7,6 +7,7 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,18 +29,25 @@ if TYPE_CHECKING:
 CUT_S: Final = 60.0
 _BUSY_S: Final = 60.0
 _ELSEWHERE_S: Final = 300.0
+ELSEWHERE_BAR_S: Final = 90.0
 
 
 @dataclass
 class Scene:
-    """What the strikes have at hand; `told` says what they did, `elsewhere_s` how long it took
-    until the batches of a destroyed host ran on another one."""
+    """What the strikes have at hand.
+
+    `told` says what they did, `hits` how often each met runs that went on, and `elsewhere_s` how
+    long it took until the batches of a destroyed host ran on another one.
+    """
 
     control: Control
     hosts: Sequence[Host]
     slots: int
     dice: random.Random
     told: list[str] = field(default_factory=list)
+    hits: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
     elsewhere_s: list[float] = field(default_factory=list)
     watchers: list[threading.Thread] = field(default_factory=list)
 
@@ -58,12 +66,17 @@ class Scene:
         self.told.append(text)
         say_now(text)
 
-    def runs_on(self, host: Host) -> list[DagsterRun]:
-        """The runs that go on there."""
-        going_on = self.control.instance.get_runs(
-            RunsFilter(statuses=[DagsterRunStatus.STARTED]), limit=200
+    def going_on(self) -> list[DagsterRun]:
+        """The runs that go on."""
+        return list(
+            self.control.instance.get_runs(
+                RunsFilter(statuses=[DagsterRunStatus.STARTED]), limit=200
+            )
         )
-        return [run for run in going_on if run.tags.get(WORKER_TAG, "").endswith(f"@{host.name}")]
+
+    def runs_on(self, host: Host) -> list[DagsterRun]:
+        """Those of one host."""
+        return [r for r in self.going_on() if r.tags.get(WORKER_TAG, "").endswith(f"@{host.name}")]
 
     def some_host(self) -> Host:
         """A host by chance, if possible one that has a run in hand."""
@@ -79,12 +92,12 @@ class Scene:
 def kill_process(scene: Scene) -> None:
     """Kill one of a worker's processes: of the pool, of Celery, or what looks after them."""
     host = scene.some_host()
+    runs = len(scene.runs_on(host))
     pids = [pid for pid in host.processes() if "python" in _program(pid)]
-    if not pids:
-        return
     pid = scene.dice.choice(pids)
     os.kill(pid, signal.SIGKILL)
-    scene.say(f"killed process {pid} of {host.name}")
+    scene.hits["a worker's process killed"] += bool(runs)
+    scene.say(f"killed process {pid} of {host.name} with {runs} runs in hand")
     time.sleep(5)
     if not [one for one in host.processes() if "python" in _program(one)]:
         # As systemd does when `argus worker` itself has died.
@@ -95,8 +108,12 @@ def kill_process(scene: Scene) -> None:
 def destroy_host(scene: Scene) -> None:
     """Destroy a host; another takes its place after a while."""
     host = scene.some_host()
-    lost = scene.runs_on(host)
+    before = scene.runs_on(host)
     host.destroy()
+    # What ended well in the last moment is not lost.
+    states = {run.run_id: scene.control.instance.get_run_by_id(run.run_id) for run in before}
+    lost = [run for run in before if (now := states[run.run_id]) and not now.is_finished]
+    scene.hits["a worker's host destroyed"] += bool(lost)
     scene.say(f"destroyed {host.name} with {len(lost)} runs in hand")
     watcher = threading.Thread(target=_time_elsewhere, args=(scene, lost, time.monotonic()))
     watcher.start()
@@ -112,11 +129,13 @@ def cut_network(scene: Scene) -> None:
     host.cut()
     time.sleep(CUT_S)
     host.heal()
+    scene.hits["a host's network cut for a minute"] += bool(runs)
     scene.say(f"cut {host.name} off for {CUT_S:.0f} s with {runs} runs in hand")
 
 
 def restart_redis(scene: Scene) -> None:
     """Kill Redis, and start it again after some seconds."""
+    scene.hits["Redis restarted"] += bool(scene.going_on())
     scene.control.stop_redis()
     away = scene.dice.uniform(1, 15)
     time.sleep(away)
@@ -127,8 +146,10 @@ def restart_redis(scene: Scene) -> None:
 def restart_daemon(scene: Scene) -> None:
     """Kill Dagster's daemon, and start it again."""
     record = scene.control.stack.dagster().record(dagster.DAEMON)
-    if record is not None:
-        processes.send(record.pid, signal.SIGKILL)
+    if record is None:
+        raise RuntimeError("the daemon does not run")
+    processes.send(record.pid, signal.SIGKILL)
+    scene.hits["the daemon restarted"] += bool(scene.going_on())
     time.sleep(scene.dice.uniform(1, 10))
     scene.control.mend()
     scene.say("restarted the daemon")
@@ -144,11 +165,23 @@ STRIKES: Final[dict[str, Callable[[Scene], None]]] = {
 
 
 def _time_elsewhere(scene: Scene, lost: Sequence[DagsterRun], began: float) -> None:
+    try:
+        _watch(scene, lost, began)
+    except Exception as error:  # of a thread, where nobody would see it
+        scene.problems.append(f"where lost runs went: {type(error).__name__}: {error}")
+    scene.problems += [
+        f"a lost host's batch ran elsewhere after {seconds:.0f} s"
+        for seconds in scene.elsewhere_s
+        if seconds > ELSEWHERE_BAR_S
+    ]
+
+
+def _watch(scene: Scene, lost: Sequence[DagsterRun], began: float) -> None:
     """How long until each of these batches runs, or ran, on another host."""
     waiting = {
         run.tags.get(PARTITION_TAG): run.run_id for run in lost if run.tags.get(PARTITION_TAG)
     }
-    while waiting and time.monotonic() - began < _ELSEWHERE_S:
+    while waiting and not scene.over.is_set() and time.monotonic() - began < _ELSEWHERE_S:
         for batch, run_id in list(waiting.items()):
             newest = scene.control.instance.get_runs(
                 RunsFilter(tags={PARTITION_TAG: batch}), limit=1

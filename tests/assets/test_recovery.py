@@ -303,6 +303,25 @@ def test_a_late_batch_fails_the_check_until_it_has_a_diagnosis_or_is_given_up(
     assert check_late(pipeline).passed
 
 
+def test_campaigns_are_judged_anew_once_a_batch_of_one_is_given_up(pipeline) -> None:
+    bad_batch(pipeline)
+    result = tick(pipeline)
+    assert [request.job_name for request in result.run_requests] == ["campaigns"]
+    assert not tick(pipeline, result.cursor).run_requests
+
+
+def test_what_the_sensor_gave_up_is_given_up_whatever_the_limits_here_are(
+    pipeline, monkeypatch
+) -> None:
+    bad_batch(pipeline)
+    record = given_up.GivenUp("b1", "two attempts failed", "r", None, 2, None, "2026-11-20")
+    given_up.give_up(pipeline.store, record)
+    monkeypatch.setenv("ARGUS_LIMIT_ATTEMPTS", "9")
+    [status] = batch_statuses(pipeline.instance, pipeline.store, ["b1"])
+    assert status.stage is Stage.GIVEN_UP
+    assert status.detail == "two attempts failed. `argus retry b1` tries it again"
+
+
 def test_a_batch_that_is_not_even_verified_is_late_too(pipeline) -> None:
     pipeline.instance.add_dynamic_partitions("batch", ["b1"])
     assert check_late(pipeline).passed
