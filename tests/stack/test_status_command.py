@@ -32,7 +32,7 @@ def test_a_database_that_is_away_is_named_without_its_password(
 
 
 def test_a_program_that_watches_gets_a_line_for_each_change(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch,
 ) -> None:
     looks = iter(
         [
