@@ -2,13 +2,15 @@
 
     python tools/pictures.py [--out docs/pictures]
 
-Each chart is drawn of the batch that has something to show in it. The page of the campaign is
-written beside the pictures, for a screenshot.
+Each chart is drawn of the batch that has something to show in it, and the page of the campaign is
+photographed whole. Needs Chromium (CHROMIUM names another one).
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import polars as pl
 import vl_convert
+from playwright.sync_api import sync_playwright
 
 from argus_pipeline.batches.manifest import BatchFile, Manifest
 from argus_pipeline.charts import CHARTS, ChartContext, RenderedChart, adoption, rate_ratios, render
@@ -97,9 +100,19 @@ def draw_fleet(out: Path) -> None:
     line = [f"campaign {CAMPAIGN} · J7 · v2.2.9 → v2.3.1"]
     write(out / "rate_ratios.png", render(rate_ratios(own, line)))
     write(out / "adoption.png", render(adoption(cells, line)))
-    (out / "campaign.html").write_text(
-        render_campaign(row, own, campaign_charts(row, own, cells)), "utf-8"
-    )
+    photograph(render_campaign(row, own, campaign_charts(row, own, cells)), out / "campaign.png")
+
+
+def photograph(page: str, picture: Path) -> None:
+    """A page from its top to its end."""
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        shown = browser.new_page(viewport={"width": 880, "height": 1200})
+        shown.set_content(page)
+        picture.write_bytes(recompressed(shown.screenshot(full_page=True)))
+        browser.close()
+    print(f"{picture}  {picture.stat().st_size:,} bytes")
 
 
 def batch_of(folder: Path, tables: Path) -> tuple[BatchStatistics, list[RecordingResult]]:
