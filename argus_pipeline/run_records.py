@@ -412,6 +412,8 @@ def _lost_before_they_began(
     from dagster import DagsterRunStatus, RunsFilter
     from dagster._core.launcher import WorkerStatus
 
+    if not instance.run_launcher.supports_check_run_worker_health:
+        return
     for run in instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTING]), limit=most):
         health = instance.run_launcher.check_run_worker_health(run)
         if health.status is WorkerStatus.FAILED:
