@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import warnings
+from typing import Final
 
 import dagster as dg
 from dagster_aws.s3 import S3PickleIOManager
@@ -45,12 +47,25 @@ from sensors import (  # noqa: E402
     uploads,
 )
 
+RUN_NICENESS: Final = 10
+
+
+def give_way() -> None:
+    """In the process of a run on this machine: sensors, the UI and the stores go first.
+
+    Dagster's default launcher begins each as a child of the code server, whose sensors would
+    otherwise wait for as many runs as there are.
+    """
+    if multiprocessing.parent_process() is not None:
+        os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), RUN_NICENESS))
+
 
 def optional(name: str) -> dg.EnvVar | None:
     """An environment variable that may be absent; what it stands for then takes its default."""
     return dg.EnvVar(name) if os.environ.get(name) else None
 
 
+give_way()
 s3 = S3(
     endpoint_url=optional("ARGUS_S3_ENDPOINT"),
     region_name=os.environ.get("ARGUS_S3_REGION") or "us-east-1",

@@ -6,6 +6,7 @@ loading Dagster takes too long; `run_records` tells more, of one batch.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import cast
 
@@ -46,6 +47,29 @@ def failed_lately(instance: DagsterInstance, since: datetime) -> dict[str, str]:
     )
     with cast("SqlRunStorage", instance.run_storage).connect() as connection:
         return {row.value: row.run_id for row in connection.execute(ended)}
+
+
+def requested(instance: DagsterInstance, run_keys: Collection[str]) -> set[str]:
+    """Those of these run keys that a run has."""
+    if not run_keys:
+        return set()
+    statement = sa.select(RunTagsTable.c.value).where(
+        RunTagsTable.c.key == RUN_KEY_TAG, RunTagsTable.c.value.in_(run_keys)
+    )
+    with cast("SqlRunStorage", instance.run_storage).connect() as connection:
+        return set(connection.scalars(statement))
+
+
+def newest_created(instance: DagsterInstance, most: int) -> list[float]:
+    """When the newest runs of batches were created, in seconds by the database's clock."""
+    statement = (
+        sa.select(RunsTable.c.create_timestamp)
+        .where(RunsTable.c.pipeline_name == JOB)
+        .order_by(RunsTable.c.id.desc())
+        .limit(most)
+    )
+    with cast("SqlRunStorage", instance.run_storage).connect() as connection:
+        return [at.replace(tzinfo=UTC).timestamp() for at in connection.scalars(statement)]
 
 
 def count_attempts(instance: DagsterInstance) -> int:

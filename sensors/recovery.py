@@ -38,7 +38,7 @@ from assets.campaign_pages import campaigns_job
 from assets.common import batches
 from assets.versions import code_versions
 from resources.object_store import ObjectStoreResource
-from sensors.uploads import batch_job, created_lately, present_manifest, run_request
+from sensors.uploads import batch_job, present_manifest, run_request
 
 SECONDS_BETWEEN_TICKS: Final = 15
 # Runs that failed before that were decided about then, or the daemon was away for longer.
@@ -125,7 +125,7 @@ def recovery(context: SensorEvaluationContext, object_store: ObjectStoreResource
     gave_up = set(given_up.list_given_up(store))
     over = {run_id for run_id in failed.values() if run_id in cursor.over} | of_many
     waiting = {batch for batch, run_id in failed.items() if run_id not in over} - gave_up
-    pace = cursor.pace.measured(created_lately(instance, cursor.pace.requested))
+    pace = cursor.pace.measured(many_records.newest_created(instance, cursor.pace.requested))
     found: list[_Recovered] = []
     requests: list[RunRequest] = []
     position = cursor.position

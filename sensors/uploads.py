@@ -6,7 +6,8 @@ in `argus_pipeline.batches.arrivals`; this file only tells Dagster.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -16,21 +17,20 @@ from dagster import (
     DagsterInstance,
     DefaultSensorStatus,
     RunRequest,
-    RunsFilter,
     SensorEvaluationContext,
     SensorResult,
     define_asset_job,
     sensor,
 )
-from dagster._core.storage.tags import RUN_KEY_TAG
 
 from argus_pipeline import settings
-from argus_pipeline.batches import arrivals, pacing
+from argus_pipeline.batches import arrivals
 from argus_pipeline.batches.fan_out import engine_tags, execution_config
 from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.batches.manifest import Manifest, parse_manifest
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import manifest_etags
+from argus_pipeline.many_records import newest_created, requested
 from argus_pipeline.run_records import (
     JOB,
     MANIFEST_ETAG_TAG,
@@ -49,6 +49,8 @@ from resources.object_store import ObjectStoreResource
 # Dagster starts the run with the highest number first.
 PRIORITY_TAGS: Final = {"P0": "10", "P1": "0", "P2": "-10"}
 SECONDS_BETWEEN_TICKS: Final = 5
+# Known manifests are looked at again until a tick is that old, so on a busy machine at fewer.
+RECHECKS_S: Final = 1.0
 
 batch_job = define_asset_job(
     JOB,
@@ -70,6 +72,7 @@ def completed_uploads(
     database: DatabaseResource,
 ) -> SensorResult:
     """Adds a partition and requests a run for every manifest that is new or was mended."""
+    began = time.monotonic()
     store = object_store.store()
     look_back = settings.look_back_days(arrivals.DEFAULT_LOOK_BACK_DAYS)
     cursor = arrivals.Cursor.from_text(context.cursor)
@@ -78,8 +81,14 @@ def completed_uploads(
     )
     known = set(context.instance.get_dynamic_partitions(PARTITIONS_NAME))
     now, new_position = arrivals.without_a_backlog(folders, known, cursor)
-    reading, position = arrivals.folders_to_read(now, known, cursor, arrivals.RECHECKS_PER_TICK)
-    candidates = arrivals.read_candidates(store, reading)
+    unknown, again = arrivals.folders_to_read(now, known, cursor, arrivals.RECHECKS_PER_TICK)
+    candidates = list(arrivals.read_candidates(store, unknown))
+    position = cursor.position
+    for some in arrivals.portions(again, arrivals.RECHECKED_TOGETHER):
+        candidates += arrivals.read_candidates(store, some)
+        position = some[-1].name
+        if time.monotonic() - began > RECHECKS_S:
+            break
     with session(database.engine()) as opened:
         accepted_etags = manifest_etags(opened, [c.folder.name for c in candidates])
     found = arrivals.decide(
@@ -91,8 +100,11 @@ def completed_uploads(
         new_position=new_position,
     )
     observations = [_report_rejected(context, store, candidate) for candidate in found.rejected]
-    pace = cursor.pace.measured(created_lately(context.instance, cursor.pace.requested))
-    waiting = _requested(context.instance, [c for c in found.accepted if c.folder.name in known])
+    pace = cursor.pace.measured(newest_created(context.instance, cursor.pace.requested))
+    # Dagster would skip these itself; but they would take the places of others in this look.
+    waiting = requested(
+        context.instance, [_run_key(c) for c in found.accepted if c.folder.name in known]
+    )
     accepted = [c for c in found.accepted if _run_key(c) not in waiting][: pace.affordable()]
     for candidate in accepted:
         if candidate.folder.manifest_key in cursor.rejected:
@@ -109,26 +121,6 @@ def completed_uploads(
         cursor=replace(found.cursor, pace=replace(pace, requested=len(accepted))).to_text(),
         skip_reason=None if accepted else f"No new manifest in {len(folders)} upload folders.",
     )
-
-
-def _requested(instance: DagsterInstance, candidates: Sequence[arrivals.Candidate]) -> set[str]:
-    """The run keys of those that have a run already, which has not read the manifest yet.
-
-    Dagster would skip them itself; but they would take the places of others in this look.
-    """
-    if not candidates:
-        return set()
-    run_keys = [_run_key(candidate) for candidate in candidates]
-    runs = instance.get_runs(RunsFilter(tags={RUN_KEY_TAG: run_keys}))
-    return {run.tags[RUN_KEY_TAG] for run in runs}
-
-
-def created_lately(instance: DagsterInstance, newest: int) -> Sequence[float]:
-    """When the newest runs of batches were created, by the clock of Dagster's database."""
-    if newest < pacing.LEAST:
-        return []
-    records = instance.get_run_records(RunsFilter(job_name=JOB), limit=newest)
-    return [record.create_timestamp.timestamp() for record in records]
 
 
 def _make_pools(instance: DagsterInstance) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from typing import Final
 from urllib.parse import quote
 
@@ -25,6 +26,7 @@ from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
 DEFAULT_LOOK_BACK_DAYS: Final = 7
 # A known manifest may be mended, so each tick looks at some of them again, in turn.
 RECHECKS_PER_TICK: Final = 200
+RECHECKED_TOGETHER: Final = 40
 # An archive that is adopted brings tens of thousands at once, and a tick should take seconds.
 NEW_PER_TICK: Final = 200
 _THREADS: Final = 8
@@ -126,17 +128,29 @@ def without_a_backlog(
 
 def folders_to_read(
     folders: Sequence[Folder], known: Collection[str], cursor: Cursor, rechecks: int
-) -> tuple[Sequence[Folder], str]:
-    """Choose whose manifests are read now: all unknown batches and a slice of the known ones.
+) -> tuple[Sequence[Folder], Sequence[Folder]]:
+    """Choose whose manifests are read now: all unknown batches, and some of the known ones in turn.
 
     Returns:
-        The folders, and the position up to which known batches have now been looked at.
+        The folders of unknown batches, and those of known ones in the order of their turn.
     """
     unknown = [f for f in folders if f.name not in known]
     old = sorted((f for f in folders if f.name in known), key=lambda f: f.name)
     after = [f for f in old if f.name > cursor.position]
     turn = (after + [f for f in old if f.name <= cursor.position])[:rechecks]
-    return [*unknown, *turn], turn[-1].name if turn else ""
+    return unknown, turn
+
+
+def portions(folders: Sequence[Folder], size: int) -> Iterator[Sequence[Folder]]:
+    """So many folders at a time; copies of a batch, which follow each other, stay together."""
+    portion: list[Folder] = []
+    for _, copies in groupby(folders, key=lambda folder: folder.name):
+        portion += copies
+        if len(portion) >= size:
+            yield portion
+            portion = []
+    if portion:
+        yield portion
 
 
 def decide(

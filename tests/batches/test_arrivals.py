@@ -15,6 +15,7 @@ from argus_pipeline.batches.arrivals import (
     days_to_look_at,
     decide,
     folders_to_read,
+    portions,
     without_a_backlog,
 )
 from argus_pipeline.batches.manifest import BatchFile, Manifest
@@ -135,11 +136,19 @@ def test_all_unknown_folders_are_read_and_the_known_ones_in_turn() -> None:
     seen: set[str] = set()
     position = ""
     for _ in range(3):
-        reading, position = folders_to_read(folders, known, Cursor(position), 2)
-        assert reading[0].name == "new"
-        assert len(reading) == 3
-        seen |= {folder.name for folder in reading[1:]}
+        unknown, again = folders_to_read(folders, known, Cursor(position), 2)
+        assert [folder.name for folder in unknown] == ["new"]
+        assert len(again) == 2
+        position = again[-1].name
+        seen |= {folder.name for folder in again}
     assert seen == known
+
+
+def test_copies_of_a_batch_are_never_parted() -> None:
+    folders = [Folder(DAY, name) for name in ("b1", "b2", "b2", "b2", "b3")]
+    found = [[folder.name for folder in some] for some in portions(folders, 2)]
+    assert found == [["b1", "b2", "b2", "b2"], ["b3"]]
+    assert list(portions([], 2)) == []
 
 
 def test_what_one_look_can_deal_with_is_left_as_it_is() -> None:
