@@ -62,8 +62,8 @@ DIAGNOSIS_POOL = "diagnosis"
             "no_evidence_dropped",
             asset="diagnosis",
             partitions_def=batches,
-            description="The diagnosis lists all that the statistics found, and no claim was "
-            "taken out.",
+            description="The diagnosis lists all codes, critical texts and damaged recordings, "
+            "and no claim was taken out.",
         ),
     ],
 )
@@ -141,14 +141,18 @@ def _of_batch(
 
 
 def _dropped_check(found: Diagnosis) -> AssetCheckResult:
-    remainder = [piece.statement for piece in found.evidence if piece.kind is Kind.REMAINDER]
+    remainder = [piece for piece in found.evidence if piece.kind is Kind.REMAINDER]
+    grave = {f"{kind}_left_out" for kind in (Kind.CODE, Kind.DAMAGE, Kind.EVENT)}
+    left_out = sum(piece.numbers.get(name, 0) for piece in remainder for name in grave)
+    said = " ".join(piece.statement for piece in remainder)
     return AssetCheckResult(
-        passed=not remainder and not found.dropped,
+        passed=not left_out and not found.dropped,
         check_name="no_evidence_dropped",
         severity=AssetCheckSeverity.WARN,
         metadata={
             "claims dropped": found.dropped,
-            "left out": MetadataValue.md(escape(" ".join(remainder)) or "nothing"),
+            "codes, texts and damaged recordings left out": left_out,
+            "left out": MetadataValue.md(escape(said) or "nothing"),
         },
     )
 

@@ -91,11 +91,11 @@ def backfill(
         return
     people_see = os.environ.get("ARGUS_UI_URL") or settings.local_environment().get("ARGUS_UI_URL")
     # Behind a proxy that asks who comes, people and commands reach it in different ways.
-    url = os.environ.get("ARGUS_WEBSERVER_URL") or people_see
+    url = os.environ.get("ARGUS_WEBSERVER") or people_see
     if not url:
         raise ArgusError(
             "the address of Dagster's webserver is not known",
-            where="ARGUS_WEBSERVER_URL or ARGUS_UI_URL",
+            where="ARGUS_WEBSERVER or ARGUS_UI_URL",
             hint="`argus up` starts the local one",
         )
     title = f"argus backfill {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"

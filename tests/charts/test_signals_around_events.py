@@ -39,7 +39,8 @@ def panels(statistics: BatchStatistics) -> list[dict[str, Any]]:
 def test_a_signal_that_left_its_usual_range_is_drawn_with_it(tmp_path: Path) -> None:
     [voltage] = panels(dips(tmp_path))
     assert voltage["title"]["text"] == "voltage"
-    assert voltage["title"]["subtitle"] == "below usual at 9 of 9 events"
+    said = ["from vehicle.Supply-0", "below usual at 9 of 9 events"]
+    assert voltage["title"]["subtitle"] == said
     marks = [layer["mark"]["type"] for layer in voltage["layer"]]
     assert marks == ["area", "line", "rule", "rule"]
 
