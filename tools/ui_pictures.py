@@ -16,6 +16,9 @@ from urllib.parse import urlencode
 from playwright.sync_api import Page, sync_playwright
 
 WINDOW = {"width": 1600, "height": 900}
+HIGH = {"width": 1600, "height": 1700}
+"""For a report from its first line to its last."""
+GROUPS = ("fleet", "batch", "knowledge")
 SHOWN = {
     "materialization_chart": ("charts", "severity over time"),
     "materialization_report": ("report", "report"),
@@ -40,6 +43,7 @@ def main() -> None:
         graph(page)
         save(page, given.out / "asset_graph.png")
         for name, (asset, entry) in SHOWN.items():
+            page.set_viewport_size(HIGH if asset == "report" else WINDOW)
             materialization(page, asset, given.batch, entry)
             save(page, given.out / f"{name}.png")
         browser.close()
@@ -47,8 +51,9 @@ def main() -> None:
 
 def graph(page: Page) -> None:
     """All assets, with their groups open."""
-    page.goto("/asset-groups?expanded=batch%2Cknowledge%2Cfleet")
-    page.wait_for_selector("text=batch_statistics")
+    opened = ",".join(f"global@global:{group}" for group in GROUPS)
+    page.goto(f"/asset-groups?{urlencode({'expanded': opened})}")
+    page.locator("foreignObject").get_by_text("batch_statistics", exact=True).first.wait_for()
     page.wait_for_timeout(6_000)
 
 
