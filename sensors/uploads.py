@@ -14,7 +14,6 @@ from typing import Final
 
 from dagster import (
     AssetObservation,
-    DagsterInstance,
     DefaultSensorStatus,
     RunRequest,
     SensorEvaluationContext,
@@ -30,6 +29,7 @@ from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.batches.manifest import Manifest, parse_manifest
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import manifest_etags
+from argus_pipeline.engine.pools import align_pools
 from argus_pipeline.many_records import newest_created, requested
 from argus_pipeline.run_records import (
     JOB,
@@ -110,7 +110,7 @@ def completed_uploads(
         if candidate.folder.manifest_key in cursor.rejected:
             store.delete(arrivals.rejection_key(candidate.folder.name))
     if accepted:
-        _make_pools(context.instance)
+        align_pools(context.instance, (PARSER_POOL, DIAGNOSIS_POOL))
     new = [c.folder.name for c in accepted if c.folder.name not in known]
     for batch in new:
         store.delete(keys.archived(batch))
@@ -121,19 +121,6 @@ def completed_uploads(
         cursor=replace(found.cursor, pace=replace(pace, requested=len(accepted))).to_text(),
         skip_reason=None if accepted else f"No new manifest in {len(folders)} upload folders.",
     )
-
-
-def _make_pools(instance: DagsterInstance) -> None:
-    """Make the pools before the first runs do, several at once.
-
-    In Postgres all of them but one would fail by it (dagster 1.13: the second statement of
-    `initialize_concurrency_limit_to_default` runs in a transaction that the first one spoilt).
-    """
-    storage = instance.event_log_storage
-    known = {limit.name for limit in storage.get_pool_limits()}
-    for pool in (PARSER_POOL, DIAGNOSIS_POOL):
-        if pool not in known:
-            storage.initialize_concurrency_limit_to_default(pool)
 
 
 def present_manifest(

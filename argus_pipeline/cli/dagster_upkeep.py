@@ -10,6 +10,7 @@ import argparse
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
 from argus_pipeline.engine import versions
+from argus_pipeline.engine.pools import align_pools
 
 _GOING_ON = (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
 
@@ -42,6 +43,7 @@ def main() -> None:
             instance.upgrade()
             # Before the first run: workers compare themselves when they start.
             versions.publish(instance)
+            align_pools(instance)
         if wanted.end_lost_runs:
             end_lost_runs(instance)
     if wanted.roles:

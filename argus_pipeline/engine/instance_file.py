@@ -16,6 +16,7 @@ CELERY_RUNS: Final = 16
 few enough that what is urgent waits in Dagster's queue, where it overtakes, and not behind them."""
 KUBERNETES_RUNS: Final = 32
 """The cluster decides how many of them find room; what is urgent overtakes in Dagster's queue."""
+POOL_SLOTS: Final = 256
 _CELERY_START_S: Final = 86_400
 _USUAL_RUNS: Final = {Engine.CELERY: CELERY_RUNS, Engine.KUBERNETES: KUBERNETES_RUNS}
 
@@ -54,9 +55,9 @@ def instance_config(
         }
         config["run_monitoring"]["start_timeout_seconds"] = kubernetes.START_S
     if engine is not Engine.LOCAL:
-        # As many as there are slots: a pool is for what a host can bear, and these are many hosts.
-        pools = config["concurrency"]["pools"]
-        pools["default_limit"] = max(pools["default_limit"], runs["max_concurrent_runs"])
+        # A pool is for what a host can bear, and these are many hosts. The same number everywhere:
+        # a run whose host has another default than the pool fails (pools.py).
+        config["concurrency"]["pools"]["default_limit"] = POOL_SLOTS
         # Files of the host where a step ran would be found by nobody; Dagster's events are in its
         # database, and a worker's own lines in the worker's log.
         config["compute_logs"] = {

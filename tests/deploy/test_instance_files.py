@@ -7,7 +7,7 @@ import yaml
 from dagster._config import resolve_to_config_type, validate_config
 from dagster._core.instance.config import dagster_instance_config_schema
 
-from argus_pipeline.engine.instance_file import instance_config
+from argus_pipeline.engine.instance_file import POOL_SLOTS, instance_config
 from argus_pipeline.engine.kubernetes import KUBECONFIG_VARIABLE
 from argus_pipeline.engine.options import Engine
 from tools.instance_files import FILES, ROOT, content
@@ -39,4 +39,4 @@ def test_a_control_plane_outside_of_the_cluster_names_its_kubeconfig() -> None:
 def test_as_many_runs_go_out_as_the_environment_says() -> None:
     config = instance_config(BASE, Engine.KUBERNETES, {"ARGUS_RUNS_AT_ONCE": "100"})
     assert config["concurrency"]["runs"]["max_concurrent_runs"] == 100
-    assert config["concurrency"]["pools"]["default_limit"] == 100
+    assert config["concurrency"]["pools"]["default_limit"] == POOL_SLOTS, "the same everywhere"
