@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import psutil
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance as DagsterInstance
     from dagster import DagsterRun as DagsterRun
     from dagster import RunRecord as RunRecord
+    from sqlalchemy import Connection
 
 DATABASE: Final = "Dagster's database"
 """What errors call it."""
@@ -49,7 +50,7 @@ LEFT_OUT_TAG: Final = "argus/left_out"
 JOB: Final = "batch"
 # Dagster starts a lost run again within seconds; what it said that it would and did not is over.
 _RESTARTED_WITHIN: Final = timedelta(minutes=3)
-_RUN_KEY_TAG: Final = "dagster/run_key"
+RUN_KEY_TAG: Final = "dagster/run_key"
 _ATTEMPT: Final = re.compile(r":attempt(\d+)$")
 _MOST_RUNS: Final = 100
 _MOST_RESTARTS: Final = 10
@@ -95,6 +96,20 @@ def answering() -> Iterator[None]:
             where=DATABASE,
             hint="`argus doctor` checks it; `argus up` starts the local one",
         ) from error
+
+
+def run_rows(instance: DagsterInstance) -> AbstractContextManager[Connection]:
+    """A connection to Dagster's tables of runs, for `run_tables`."""
+    from dagster._core.storage.runs import SqlRunStorage
+
+    return cast("SqlRunStorage", instance.run_storage).connect()
+
+
+def event_rows(instance: DagsterInstance) -> AbstractContextManager[Connection]:
+    """A connection to its tables of events and partitions; in Postgres the same database."""
+    from dagster._core.storage.event_log import SqlEventLogStorage
+
+    return cast("SqlEventLogStorage", instance.event_log_storage).index_connection()
 
 
 def stage_now(instance: DagsterInstance, run: DagsterRun) -> tuple[Stage, str]:
@@ -287,7 +302,7 @@ def next_attempt(runs: Sequence[RunRecord]) -> int:
     Their count alone would name one twice where older ones were pruned, and Dagster would take the
     request for one that it has answered.
     """
-    named = (_ATTEMPT.search(one.dagster_run.tags.get(_RUN_KEY_TAG, "")) for one in runs)
+    named = (_ATTEMPT.search(one.dagster_run.tags.get(RUN_KEY_TAG, "")) for one in runs)
     return 1 + max([len(runs), *(int(found[1]) for found in named if found)])
 
 

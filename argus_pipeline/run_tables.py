@@ -1,20 +1,21 @@
 """Dagster's tables, read by SQL where many batches are asked for at once.
 
 `run_records` reads one batch through Dagster itself. For a list that would be several statements a
-batch, each over a new connection; here it is one for all. Every statement is bounded.
+batch, each over a new connection; here it is one for all, and bounded. What sensors and checks ask
+(the second half) is told by any of Dagster's databases, the rest by Postgres.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import Connection, TextClause, bindparam, text
+from sqlalchemy import Connection, DateTime, TextClause, bindparam, column, text
 
 from argus_pipeline.batches.stages import PLAN_STEP
-from argus_pipeline.run_records import PARTITION_TAG, PARTITIONS_NAME
+from argus_pipeline.run_records import JOB, PARTITION_TAG, PARTITIONS_NAME, RUN_KEY_TAG
 
 GOING_ON: Final = ("QUEUED", "NOT_STARTED", "MANAGED", "STARTING", "STARTED", "CANCELING")
 FAILED: Final = ("FAILURE", "CANCELED")
@@ -211,6 +212,86 @@ def batches_by_run(connection: Connection, run_ids: Sequence[str]) -> Mapping[st
         {"key": PARTITION_TAG, "runs": list(run_ids)},
     )
     return {row[0]: row[1] for row in rows}
+
+
+def failed_lately(connection: Connection, since: datetime) -> dict[str, str]:
+    """By batch, its newest run, where that failed or was ended since then."""
+    rows = connection.execute(
+        text(
+            "SELECT t.value, r.run_id FROM runs r"
+            " JOIN run_tags t ON t.run_id = r.run_id AND t.key = :key"
+            " JOIN (SELECT max(n.id) AS id FROM runs n"
+            " JOIN run_tags m ON m.run_id = n.run_id AND m.key = :key"
+            " WHERE n.pipeline_name = :job AND n.update_timestamp > :since GROUP BY m.value"
+            ") newest ON newest.id = r.id WHERE r.status IN :states"
+        ).bindparams(bindparam("states", expanding=True), bindparam("since", type_=DateTime)),
+        {"key": PARTITION_TAG, "job": JOB, "since": _stored(since), "states": FAILED},
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def run_keys_taken(connection: Connection, run_keys: Collection[str]) -> set[str]:
+    """Those of these run keys that a run has."""
+    statement = text("SELECT value FROM run_tags WHERE key = :key AND value IN :run_keys")
+    return set(
+        connection.scalars(
+            statement.bindparams(bindparam("run_keys", expanding=True)),
+            {"key": RUN_KEY_TAG, "run_keys": list(run_keys)},
+        )
+    )
+
+
+def newest_created(connection: Connection, most: int) -> list[float]:
+    """When the newest runs of batches were created, in seconds by the database's clock."""
+    statement = text(
+        "SELECT create_timestamp FROM runs WHERE pipeline_name = :job ORDER BY id DESC LIMIT :most"
+    ).columns(column("create_timestamp", DateTime))
+    times = connection.scalars(statement, {"job": JOB, "most": most})
+    return [_read(at).timestamp() for at in times]
+
+
+def count_attempts(connection: Connection) -> int:
+    """How many runs of batches are further attempts that the recovery sensor requested."""
+    statement = text("SELECT count(*) FROM run_tags WHERE key = :key AND value LIKE :attempt")
+    return int(connection.scalar(statement, {"key": RUN_KEY_TAG, "attempt": "%:attempt%"}) or 0)
+
+
+def partitions_added(
+    connection: Connection, since: datetime, until: datetime
+) -> dict[str, datetime]:
+    """The batches that became known to Dagster in that time, and when."""
+    statement = text(
+        "SELECT partition, create_timestamp FROM dynamic_partitions"
+        " WHERE partitions_def_name = :definition"
+        " AND create_timestamp > :since AND create_timestamp < :until"
+    ).bindparams(bindparam("since", type_=DateTime), bindparam("until", type_=DateTime))
+    rows = connection.execute(
+        statement.columns(column("partition"), column("create_timestamp", DateTime)),
+        {"definition": PARTITIONS_NAME, "since": _stored(since), "until": _stored(until)},
+    )
+    return {row[0]: _read(row[1]) for row in rows}
+
+
+def newest_partition(connection: Connection) -> datetime | None:
+    """When the newest batch became known to Dagster; None where there is none.
+
+    The newest run may be another attempt at an old one.
+    """
+    statement = text(
+        "SELECT max(create_timestamp) AS newest FROM dynamic_partitions"
+        " WHERE partitions_def_name = :definition"
+    ).columns(column("newest", DateTime))
+    at: datetime | None = connection.scalar(statement, {"definition": PARTITIONS_NAME})
+    return None if at is None else _read(at)
+
+
+def _stored(moment: datetime) -> datetime:
+    """As Dagster's tables have it: UTC, without saying so."""
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _read(stored: datetime) -> datetime:
+    return stored.replace(tzinfo=UTC)
 
 
 def _batches_of(connection: Connection, states: Sequence[str], most: int) -> list[str]:

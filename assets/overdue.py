@@ -24,7 +24,8 @@ from argus_pipeline.batches.given_up import list_given_up
 from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.overdue import Overdue, overdue_batches, without_rows
-from argus_pipeline.many_records import partitions_added
+from argus_pipeline.run_records import event_rows
+from argus_pipeline.run_tables import partitions_added
 from resources.database import DatabaseResource
 from resources.object_store import ObjectStoreResource
 
@@ -54,7 +55,8 @@ def no_batch_past_limit(
     now, limits = datetime.now(UTC), read_limits()
     given_up = set(list_given_up(object_store.store()))
     base = timedelta(minutes=limits.report_minutes)
-    added = partitions_added(context.instance, now - UNVERIFIED_WITHIN, now - base)
+    with event_rows(context.instance) as connection:
+        added = partitions_added(connection, now - UNVERIFIED_WITHIN, now - base)
     with session(database.engine()) as opened:
         late, total = overdue_batches(opened, now, limits, SHOWN + len(given_up))
         unverified = without_rows(opened, added, now - UNVERIFIED_WITHIN)

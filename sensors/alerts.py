@@ -24,8 +24,8 @@ from argus_pipeline.batches.given_up import list_given_up_records, read_given_up
 from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.fleet.campaign import read_health
 from argus_pipeline.fleet.verdict import Verdict
-from argus_pipeline.many_records import newest_partition
-from argus_pipeline.run_records import PARTITION_TAG, read_failure, run_url
+from argus_pipeline.run_records import PARTITION_TAG, event_rows, read_failure, run_url
+from argus_pipeline.run_tables import newest_partition
 from argus_pipeline.storage.object_store import ObjectStore
 from resources.object_store import ObjectStoreResource
 
@@ -118,7 +118,9 @@ def _held(store: ObjectStore) -> Iterator[Happened]:
 
 
 def _silent(instance: DagsterInstance, now: datetime) -> Iterator[Happened]:
-    newest, hours = newest_partition(instance), read_limits().feed_silent_hours
+    with event_rows(instance) as connection:
+        newest = newest_partition(connection)
+    hours = read_limits().feed_silent_hours
     # A stack that has never seen a batch is new, not silent.
     if newest and now - newest > timedelta(hours=hours):
         alert = Alert(

@@ -24,7 +24,7 @@ from dagster import (
 )
 from dagster._core.storage.tags import EXTERNALLY_MANAGED_ASSETS_TAG
 
-from argus_pipeline import many_records, run_records
+from argus_pipeline import run_records, run_tables
 from argus_pipeline.batches import given_up
 from argus_pipeline.batches.limits import Limits, read_limits
 from argus_pipeline.batches.manifest import Manifest
@@ -120,12 +120,14 @@ def recovery(context: SensorEvaluationContext, object_store: ObjectStoreResource
         run_records.end_stuck(instance, run, reason)
     cursor = Cursor.from_text(context.cursor)
     of_many = _ask_for_the_rest(context, store, now, cursor.over)
-    failed = many_records.failed_lately(instance, now - LOOK_BACK)
+    with run_records.run_rows(instance) as connection:
+        failed = run_tables.failed_lately(connection, now - LOOK_BACK)
+        created = run_tables.newest_created(connection, cursor.pace.requested)
     asked = {retry.batch: retry for retry in given_up.list_retries(store)}
     gave_up = set(given_up.list_given_up(store))
     over = {run_id for run_id in failed.values() if run_id in cursor.over} | of_many
     waiting = {batch for batch, run_id in failed.items() if run_id not in over} - gave_up
-    pace = cursor.pace.measured(many_records.newest_created(instance, cursor.pace.requested))
+    pace = cursor.pace.measured(created)
     found: list[_Recovered] = []
     requests: list[RunRequest] = []
     position = cursor.position

@@ -30,14 +30,15 @@ from argus_pipeline.batches.manifest import Manifest, parse_manifest
 from argus_pipeline.database.engine import session
 from argus_pipeline.database.records import manifest_etags
 from argus_pipeline.engine.pools import align_pools
-from argus_pipeline.many_records import newest_created, requested
 from argus_pipeline.run_records import (
     JOB,
     MANIFEST_ETAG_TAG,
     MANIFEST_KEY_TAG,
     PARTITIONS_NAME,
     SIZE_TAG,
+    run_rows,
 )
+from argus_pipeline.run_tables import newest_created, run_keys_taken
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
 from assets.common import batches
@@ -100,11 +101,11 @@ def completed_uploads(
         new_position=new_position,
     )
     observations = [_report_rejected(context, store, candidate) for candidate in found.rejected]
-    pace = cursor.pace.measured(newest_created(context.instance, cursor.pace.requested))
-    # Dagster would skip these itself; but they would take the places of others in this look.
-    waiting = requested(
-        context.instance, [_run_key(c) for c in found.accepted if c.folder.name in known]
-    )
+    asked_before = [_run_key(c) for c in found.accepted if c.folder.name in known]
+    with run_rows(context.instance) as connection:
+        pace = cursor.pace.measured(newest_created(connection, cursor.pace.requested))
+        # Dagster would skip these itself; but they would take the places of others in this look.
+        waiting = run_keys_taken(connection, asked_before)
     accepted = [c for c in found.accepted if _run_key(c) not in waiting][: pace.affordable()]
     for candidate in accepted:
         if candidate.folder.manifest_key in cursor.rejected:

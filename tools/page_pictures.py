@@ -9,15 +9,14 @@ a batch is on its way its page is photographed, too. Needs Chromium (CHROMIUM na
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import chromium
 import httpx
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 DESKTOP, PHONE = {"width": 1180, "height": 860}, {"width": 390, "height": 844}
 LOOKS: Mapping[str, Mapping[str, Any]] = {
@@ -33,20 +32,14 @@ def main() -> None:
     reader.add_argument("address")
     reader.add_argument("--out", type=Path, default=Path("docs/pictures/pages"))
     reader.add_argument("--look", action="append", choices=sorted(LOOKS))
-    reader.add_argument(
-        "--chromium", default=os.environ.get("CHROMIUM") or shutil.which("chromium")
-    )
+    reader.add_argument("--chromium", default=chromium.PROGRAM)
     given = reader.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     pages = find_pages(given.address)
-    with sync_playwright() as started:
-        browser = started.chromium.launch(
-            executable_path=given.chromium, args=["--no-sandbox", "--hide-scrollbars"]
-        )
+    with chromium.launched(given.chromium) as browser:
         for look in given.look or LOOKS:
             for name, path in pages.items():
                 photograph(browser, given.address + path, given.out / f"{name}-{look}.png", look)
-        browser.close()
 
 
 def find_pages(address: str) -> dict[str, str]:

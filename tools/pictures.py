@@ -9,16 +9,14 @@ photographed whole. Needs Chromium (CHROMIUM names another one).
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+import chromium
 import polars as pl
 import vl_convert
-from playwright.sync_api import sync_playwright
 
 from argus_pipeline.batches.manifest import BatchFile, Manifest
 from argus_pipeline.charts import CHARTS, ChartContext, RenderedChart, adoption, rate_ratios, render
@@ -105,13 +103,10 @@ def draw_fleet(out: Path) -> None:
 
 def photograph(page: str, picture: Path) -> None:
     """A page from its top to its end."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium.launched() as browser:
         shown = browser.new_page(viewport={"width": 880, "height": 1200})
         shown.set_content(page)
         picture.write_bytes(recompressed(shown.screenshot(full_page=True)))
-        browser.close()
     print(f"{picture}  {picture.stat().st_size:,} bytes")
 
 

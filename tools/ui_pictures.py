@@ -8,12 +8,11 @@ Needs Chromium (CHROMIUM names another one).
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 from pathlib import Path
 from urllib.parse import urlencode
 
-from playwright.sync_api import Page, sync_playwright
+import chromium
+from playwright.sync_api import Page
 
 WINDOW = {"width": 1600, "height": 900}
 HIGH = {"width": 1600, "height": 1700}
@@ -31,14 +30,9 @@ def main() -> None:
     reader.add_argument("address")
     reader.add_argument("batch")
     reader.add_argument("--out", type=Path, default=Path("docs/pictures"))
-    reader.add_argument(
-        "--chromium", default=os.environ.get("CHROMIUM") or shutil.which("chromium")
-    )
+    reader.add_argument("--chromium", default=chromium.PROGRAM)
     given = reader.parse_args()
-    with sync_playwright() as started:
-        browser = started.chromium.launch(
-            executable_path=given.chromium, args=["--no-sandbox", "--hide-scrollbars"]
-        )
+    with chromium.launched(given.chromium) as browser:
         page = browser.new_page(base_url=given.address, viewport=WINDOW, locale="en")
         graph(page)
         save(page, given.out / "asset_graph.png")
@@ -46,7 +40,6 @@ def main() -> None:
             page.set_viewport_size(HIGH if asset == "report" else WINDOW)
             materialization(page, asset, given.batch, entry)
             save(page, given.out / f"{name}.png")
-        browser.close()
 
 
 def graph(page: Page) -> None:

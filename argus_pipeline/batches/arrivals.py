@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from argus_pipeline.batches.manifest import MAX_MANIFEST_BYTES, Manifest, parse_manifest
 from argus_pipeline.batches.names import SAFE_NAME_RULE, is_safe_name
-from argus_pipeline.batches.pacing import Pace
+from argus_pipeline.batches.pacing import Pace, in_turn
 from argus_pipeline.errors import ArgusError, BadInput, Unavailable
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
@@ -120,8 +120,7 @@ def without_a_backlog(
     if len(names) <= most:
         return folders, ""
     waiting = names[: -(most // 2)]
-    after = [name for name in waiting if name > cursor.new_position]
-    turn = (after + [n for n in waiting if n <= cursor.new_position])[: most - most // 2]
+    turn = in_turn(waiting, cursor.new_position, most - most // 2)
     left_out = set(waiting) - set(turn)
     return [f for f in folders if f.name not in left_out], turn[-1]
 
@@ -135,10 +134,8 @@ def folders_to_read(
         The folders of unknown batches, and those of known ones in the order of their turn.
     """
     unknown = [f for f in folders if f.name not in known]
-    old = sorted((f for f in folders if f.name in known), key=lambda f: f.name)
-    after = [f for f in old if f.name > cursor.position]
-    turn = (after + [f for f in old if f.name <= cursor.position])[:rechecks]
-    return unknown, turn
+    old = (f for f in folders if f.name in known)
+    return unknown, in_turn(old, cursor.position, rechecks, key=lambda f: f.name)
 
 
 def portions(folders: Sequence[Folder], size: int) -> Iterator[Sequence[Folder]]:

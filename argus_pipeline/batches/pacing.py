@@ -7,9 +7,9 @@ idle machine a tenth of a second each, on a busy one a second.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 TICK_S: Final = 1.5
 """For creating runs, of the five seconds that a tick may take."""
@@ -17,15 +17,18 @@ LEAST: Final = 2
 """From two on their distance in time is seen."""
 MOST: Final = 200
 _FIRST_GUESS_S: Final = 0.3
+T = TypeVar("T")
 
 
-def in_turn(names: Collection[str], after: str, most: int) -> Sequence[str]:
-    """So many of the names, in their order and from the one that follows `after`, round and round.
+def in_turn(
+    items: Iterable[T], after: str, most: int, key: Callable[[T], str] = str
+) -> Sequence[T]:
+    """So many of the items, by name, and from the one that follows `after` on, round and round.
 
-    With the last one of them for the next `after`, every name has its turn.
+    With the name of the last of them for the next `after`, every item has its turn.
     """
-    ordered = sorted(names)
-    start = bisect_right(ordered, after)
+    ordered = sorted(items, key=key)
+    start = bisect_right(ordered, after, key=key)
     return [*ordered[start:], *ordered[:start]][:most]
 
 

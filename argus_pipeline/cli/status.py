@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.table import Table
 
     from argus_pipeline.batch_status import BatchStatus
+    from argus_pipeline.errors import Unavailable
 
 
 def status(
@@ -42,7 +42,6 @@ def status(
 
     from argus_pipeline import settings
     from argus_pipeline.batches.stages import Stage
-    from argus_pipeline.errors import Unavailable
     from argus_pipeline.quick_status import QuickStatus
     from argus_pipeline.storage.object_store import ObjectStore
 
@@ -51,45 +50,45 @@ def status(
     def look() -> Sequence[BatchStatus]:
         return quick.of(batches or quick.newest(limit))
 
-    found = look()
+    found = first = look()
     if as_json and not watch:
         typer.echo(json.dumps([asdict(one) for one in found], indent=1))
     elif as_json:
-        found = _lines_of_changes(found, look)
+        said = None
+        for found, _ in _watched(first, look):
+            # How long it takes changes each time.
+            now = [{k: v for k, v in asdict(one).items() if k != "seconds"} for one in found]
+            if now != said:
+                typer.echo(json.dumps([asdict(one) for one in found]))
+            said = now
     elif not watch:
         Console().print(status_table(found))
     else:
         with Live(status_table(found), refresh_per_second=2) as live:
-            while not all(one.stage.is_final for one in found):
-                time.sleep(1)
-                try:
-                    found = look()
-                    live.update(status_table(found))
-                except Unavailable as error:
-                    # Whoever watches wants to see it come back.
-                    since = f"as it was before: {error}"
-                    live.update(Group(status_table(found), Text(since, style="yellow")))
+            for found, away in _watched(first, look):
+                table = status_table(found)
+                since = Text(f"as it was before: {away}", style="yellow")
+                live.update(table if away is None else Group(table, since))
     if any(one.stage in {Stage.FAILED, Stage.GIVEN_UP, Stage.REJECTED} for one in found):
         raise typer.Exit(1)
 
 
-def _lines_of_changes(
+def _watched(
     found: Sequence[BatchStatus], look: Callable[[], Sequence[BatchStatus]]
-) -> Sequence[BatchStatus]:
+) -> Iterator[tuple[Sequence[BatchStatus], Unavailable | None]]:
+    """Each look until every batch has ended; where one fails, what was found before, and why."""
     from argus_pipeline.errors import Unavailable
 
-    said = None
-    while True:
-        # How long it takes changes each time.
-        now = [{k: v for k, v in asdict(one).items() if k != "seconds"} for one in found]
-        if now != said:
-            said = now
-            typer.echo(json.dumps([asdict(one) for one in found]))
-        if all(one.stage.is_final for one in found):
-            return found
+    yield found, None
+    while not all(one.stage.is_final for one in found):
         time.sleep(1)
-        with suppress(Unavailable):
+        try:
             found = look()
+        except Unavailable as error:
+            # Whoever watches wants to see it come back.
+            yield found, error
+        else:
+            yield found, None
 
 
 def status_table(statuses: Sequence[BatchStatus]) -> Table:

@@ -59,10 +59,10 @@ def waiting_tasks(app: Celery) -> set[str]:
     """
     with app.connection_for_read() as connection:
         client = connection.default_channel.client
-        messages = [m for queue in Queue for m in client.lrange(queue.value, 0, -1)]
+        waiting = [json.loads(m) for queue in Queue for m in client.lrange(queue.value, 0, -1)]
         # Each with the names of its exchange and its queue behind it.
-        fetched = [json.dumps(json.loads(m)[0]) for m in client.hvals("unacked")]
-    return {json.loads(message)["headers"]["id"] for message in [*messages, *fetched]}
+        fetched = [json.loads(m)[0] for m in client.hvals("unacked")]
+    return {message["headers"]["id"] for message in [*waiting, *fetched]}
 
 
 def make_app(url: str) -> Celery:

@@ -63,8 +63,8 @@ def _tell_of_its_end(
     """Tell Dagster at once of a run that nobody carries out any more.
 
     Called in the worker's own process where one of its pool was killed, and in that of the pool
-    where the database went away. Dagster's monitoring would find it too: in half a minute once the
-    run began, and where it had not, when the time to begin is over.
+    where the database went away. It would be found without this, too, but half a minute later: by
+    Dagster's monitoring once the run began, and before that by the recovery sensor.
     """
     # A new one: what the worker's own process opens must not be inherited by the pool.
     with DagsterInstance.get() as instance:

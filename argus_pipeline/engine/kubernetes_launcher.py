@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from dagster import DagsterRun, DagsterRunStatus
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
@@ -19,10 +19,15 @@ from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
 from argus_pipeline.engine.kubernetes import resources_for
-from argus_pipeline.engine.patience import while_away
+from argus_pipeline.errors import Unavailable
+from argus_pipeline.patience import patiently
 
 if TYPE_CHECKING:
     from kubernetes.client import V1JobStatus
+
+# Meanwhile nothing else could be handed out.
+_LAUNCH_WAIT_S: Final = 2.0
+_log = logging.getLogger(__name__)
 
 
 class KubernetesLauncher(K8sRunLauncher):
@@ -51,10 +56,23 @@ class KubernetesLauncher(K8sRunLauncher):
         """Create the Job of a run, and wait for the API server while it is away.
 
         Raises:
-            Exception: of Kubernetes' client; for Dagster the run has failed by that.
+            Unavailable: it was away for too long. For Dagster the run has failed by that.
+            Exception: of Kubernetes' client; it has, too.
         """
-        created = super().launch_run
-        while_away(lambda: _once(created, context), _is_away, what="the API server")
+        launch = super().launch_run
+
+        def create() -> None:
+            try:
+                launch(context)
+            except DagsterK8sUnrecoverableAPIError as error:
+                if getattr(error.k8s_api_exception, "status", None) != HTTPStatus.CONFLICT:
+                    raise
+                # It was created, and the answer was lost.
+            except (DagsterK8sAPIRetryLimitExceeded, HTTPError) as error:
+                _log.warning("the API server is away: %s", error)
+                raise Unavailable(f"the API server does not answer: {error}") from error
+
+        patiently(create, longest_wait_s=_LAUNCH_WAIT_S)
 
     @property
     @override
@@ -101,19 +119,6 @@ class KubernetesLauncher(K8sRunLauncher):
             # It ended while the API server was asked.
             return CheckRunHealthResult(WorkerStatus.SUCCESS)
         return CheckRunHealthResult(WorkerStatus.FAILED, why)
-
-
-def _once(launch: Callable[[LaunchRunContext], None], context: LaunchRunContext) -> None:
-    try:
-        launch(context)
-    except DagsterK8sUnrecoverableAPIError as error:
-        if getattr(error.k8s_api_exception, "status", None) != HTTPStatus.CONFLICT:
-            raise
-        # It was created, and the answer was lost.
-
-
-def _is_away(error: Exception) -> bool:
-    return isinstance(error, DagsterK8sAPIRetryLimitExceeded | HTTPError)
 
 
 def why_lost(status: Any) -> str | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any, Final
 
+from celery.result import AsyncResult
 from dagster import DagsterRun
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster_celery.launcher import CeleryRunLauncher
@@ -16,12 +18,17 @@ from typing_extensions import override
 from argus_pipeline.engine import versions
 from argus_pipeline.engine.broker import make_app, waiting_tasks
 from argus_pipeline.engine.checked_task import headers
-from argus_pipeline.engine.patience import while_away
+from argus_pipeline.engine.options import BROKER_VARIABLE
 from argus_pipeline.engine.queues import queue_of_run
 from argus_pipeline.engine.roll_call import RollCall, asking
+from argus_pipeline.errors import Unavailable
+from argus_pipeline.patience import patiently
 from argus_pipeline.run_records import WORKER_TAG
 
 RUN_TASK: Final = "argus.run"
+# Meanwhile nothing else could be handed out, and the run counts as starting.
+_LAUNCH_WAIT_S: Final = 2.0
+_log = logging.getLogger(__name__)
 
 
 class CeleryLauncher(CeleryRunLauncher):
@@ -42,26 +49,33 @@ class CeleryLauncher(CeleryRunLauncher):
         """Put a run into its queue, and wait for the broker while it is away.
 
         Raises:
-            kombu.exceptions.OperationalError: it was away for too long. For Dagster the run has
-                failed by that.
+            Unavailable: it was away for too long. For Dagster the run has failed by that.
         """
         run = context.dagster_run
         if not self._published:
             versions.publish(self._instance)
             self._published = True
         queue = queue_of_run(run.tags)
-        sent = while_away(
-            lambda: self.celery.send_task(
-                RUN_TASK,
-                kwargs={"run_id": run.run_id},
-                queue=queue.value,
-                headers=headers(),
-                # Nobody asks for what it returns.
-                ignore_result=True,
-            ),
-            lambda error: isinstance(error, OperationalError),
-            what="the broker",
-        )
+
+        def send() -> AsyncResult:
+            try:
+                return self.celery.send_task(
+                    RUN_TASK,
+                    kwargs={"run_id": run.run_id},
+                    queue=queue.value,
+                    headers=headers(),
+                    # Nobody asks for what it returns.
+                    ignore_result=True,
+                )
+            except OperationalError as error:
+                _log.warning("the broker is away: %s", error)
+                raise Unavailable(
+                    f"the broker does not answer: {error}", where=BROKER_VARIABLE
+                ) from error
+
+        # Dagster fails a run whose launch fails, and so do the two that it starts instead: all
+        # attempts at a batch would be over within seconds.
+        sent = patiently(send, longest_wait_s=_LAUNCH_WAIT_S)
         self._instance.add_run_tags(run.run_id, {DAGSTER_CELERY_TASK_ID_TAG: sent.id})
         self._instance.report_engine_event(
             f"Waits in queue {queue} for a worker (task {sent.id}).", run, cls=type(self)

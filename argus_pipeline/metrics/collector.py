@@ -74,8 +74,8 @@ def registry_of(
 
 
 def _runs(instance: DagsterInstance) -> Iterator[Metric]:
-    from argus_pipeline.many_records import count_attempts
-    from argus_pipeline.run_records import count_restarts, count_runs
+    from argus_pipeline.run_records import count_restarts, count_runs, run_rows
+    from argus_pipeline.run_tables import count_attempts
 
     runs = GaugeMetricFamily(
         "argus_runs", "Runs of batches in Dagster's records, by status.", labels=["status"]
@@ -88,8 +88,10 @@ def _runs(instance: DagsterInstance) -> Iterator[Metric]:
         "Runs of batches that Dagster started again after they were lost.",
         count_restarts(instance),
     )
+    with run_rows(instance) as connection:
+        attempts = count_attempts(connection)
     yield GaugeMetricFamily(
         "argus_runs_tried_again",
         "Runs of batches that are further attempts after one that failed.",
-        count_attempts(instance),
+        attempts,
     )

@@ -1,27 +1,18 @@
-"""How fast an upload may be, over all its parts at once, and how patient with a weak link."""
+"""How fast an upload may be, over all its parts at once."""
 
 from __future__ import annotations
 
 import io
-import random
 import re
-import time
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from s3transfer.bandwidth import BandwidthLimitedStream, LeakyBucket
 from s3transfer.utils import signal_not_transferring, signal_transferring
 
-from argus_pipeline.errors import BadInput, Unavailable
+from argus_pipeline.errors import BadInput
 
-PATIENCE_S: Final = 300.0
-"""How long a part is tried again while the store does not answer."""
-
-_FIRST_WAIT_S: Final = 1.0
-_LONGEST_WAIT_S: Final = 60.0
 _RATE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kMG]?)B(?:/s)?", re.IGNORECASE)
 _UNITS: Final = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}
-Result = TypeVar("Result")
 
 
 class Pace:
@@ -71,29 +62,3 @@ def parse_rate(text: str) -> float:
     if rate <= 0:
         raise BadInput(f"--limit is {text!r}", expected="such as 10MB/s or 500kB/s")
     return rate
-
-
-def patiently(
-    call: Callable[[], Result],
-    *,
-    patience_s: float = PATIENCE_S,
-    sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> Result:
-    """What a call returns, tried again while the store is away.
-
-    Waits grow from one second to a minute, each by chance between nothing and the whole, so that a
-    fleet that lost its link together does not come back together (full jitter).
-
-    Raises:
-        Unavailable: it is still away after `patience_s`.
-    """
-    until, wait = clock() + patience_s, _FIRST_WAIT_S
-    while True:
-        try:
-            return call()
-        except Unavailable:
-            if clock() + wait > until:
-                raise
-        sleep(random.uniform(0, wait))
-        wait = min(2 * wait, _LONGEST_WAIT_S)

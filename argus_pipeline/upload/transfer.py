@@ -14,9 +14,10 @@ from concurrent.futures import Executor
 from typing import Any
 
 from argus_pipeline.errors import ArgusError, BadInput
+from argus_pipeline.patience import patiently
 from argus_pipeline.storage.object_store import ObjectStore, content_type, translated_errors
 from argus_pipeline.upload.files import changed, check_unchanged
-from argus_pipeline.upload.pace import Pace, patiently
+from argus_pipeline.upload.pace import Pace
 from argus_pipeline.upload.plan import LocalFile, StoredFile
 from argus_pipeline.upload.unfinished import Unfinished, find_unfinished
 

@@ -154,15 +154,15 @@ def _play(
 
 def _strike(scene: Scene, options: argparse.Namespace, problems: list[str]) -> None:
     """All strikes in an order and at moments of chance, one after the other."""
-    order = [strike for strike in STRIKES.values() for _ in range(options.strikes)]
+    order = [name for name in STRIKES for _ in range(options.strikes)]
     scene.dice.shuffle(order)
-    for strike in order:
+    for name in order:
         if scene.over.wait(scene.dice.uniform(5, 25)):
             return
         try:
-            strike(scene)
+            scene.hits[name] += STRIKES[name](scene)
         except Exception as error:  # of whatever is broken: the others have their turn
-            problems.append(f"{strike.__name__}: {type(error).__name__}: {error}")
+            problems.append(f"{name}: {type(error).__name__}: {error}")
 
 
 def _options() -> argparse.Namespace:

@@ -89,79 +89,82 @@ class Scene:
         return self.dice.choice(self.hosts)
 
 
-def kill_process(scene: Scene) -> None:
+def kill_process(scene: Scene) -> bool:
     """Kill one of a worker's processes: of the pool, of Celery, or what looks after them."""
     host = scene.some_host()
     runs = len(scene.runs_on(host))
     pids = [pid for pid in host.processes() if "python" in _program(pid)]
     pid = scene.dice.choice(pids)
     os.kill(pid, signal.SIGKILL)
-    scene.hits["a worker's process killed"] += bool(runs)
     scene.say(f"killed process {pid} of {host.name} with {runs} runs in hand")
     time.sleep(5)
     if not [one for one in host.processes() if "python" in _program(one)]:
         # As systemd does when `argus worker` itself has died.
         host.destroy()
         scene.boot(host)
+    return runs > 0
 
 
-def destroy_host(scene: Scene) -> None:
+def destroy_host(scene: Scene) -> bool:
     """Destroy a host; another takes its place after a while."""
     host = scene.some_host()
     before = scene.runs_on(host)
     host.destroy()
-    # What ended well in the last moment is not lost.
-    states = {run.run_id: scene.control.instance.get_run_by_id(run.run_id) for run in before}
-    lost = [run for run in before if (now := states[run.run_id]) and not now.is_finished]
-    scene.hits["a worker's host destroyed"] += bool(lost)
+    # What ended in the last moment is not lost.
+    now = [scene.control.instance.get_run_by_id(run.run_id) for run in before]
+    lost = [run for run in now if run is not None and not run.is_finished]
     scene.say(f"destroyed {host.name} with {len(lost)} runs in hand")
     watcher = threading.Thread(target=_time_elsewhere, args=(scene, lost, time.monotonic()))
     watcher.start()
     scene.watchers.append(watcher)
     time.sleep(scene.dice.uniform(20, 60))
     scene.boot(host)
+    return bool(lost)
 
 
-def cut_network(scene: Scene) -> None:
+def cut_network(scene: Scene) -> bool:
     """Cut a host off for a minute."""
     host = scene.some_host()
     runs = len(scene.runs_on(host))
     host.cut()
     time.sleep(CUT_S)
     host.heal()
-    scene.hits["a host's network cut for a minute"] += bool(runs)
     scene.say(f"cut {host.name} off for {CUT_S:.0f} s with {runs} runs in hand")
+    return runs > 0
 
 
-def restart_redis(scene: Scene) -> None:
+def restart_redis(scene: Scene) -> bool:
     """Kill Redis, and start it again after some seconds."""
-    scene.hits["Redis restarted"] += bool(scene.going_on())
+    met = bool(scene.going_on())
     scene.control.stop_redis()
     away = scene.dice.uniform(1, 15)
     time.sleep(away)
     scene.control.start_redis()
     scene.say(f"Redis was away for {away:.0f} s")
+    return met
 
 
-def restart_daemon(scene: Scene) -> None:
+def restart_daemon(scene: Scene) -> bool:
     """Kill Dagster's daemon, and start it again."""
     record = scene.control.stack.dagster().record(dagster.DAEMON)
     if record is None:
         raise RuntimeError("the daemon does not run")
     processes.send(record.pid, signal.SIGKILL)
-    scene.hits["the daemon restarted"] += bool(scene.going_on())
+    met = bool(scene.going_on())
     time.sleep(scene.dice.uniform(1, 10))
     scene.control.mend()
     scene.say("restarted the daemon")
+    return met
 
 
-STRIKES: Final[dict[str, Callable[[Scene], None]]] = {
+STRIKES: Final[dict[str, Callable[[Scene], bool]]] = {
     "a worker's process killed": kill_process,
     "a worker's host destroyed": destroy_host,
     "a host's network cut for a minute": cut_network,
     "Redis restarted": restart_redis,
     "the daemon restarted": restart_daemon,
 }
+"""Each says whether it met runs that went on."""
 
 
 def _time_elsewhere(scene: Scene, lost: Sequence[DagsterRun], began: float) -> None:

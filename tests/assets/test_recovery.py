@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from dagster._core.launcher import DefaultRunLauncher
 from dagster._core.test_utils import create_run_for_test
 
-from argus_pipeline import many_records, run_records
+from argus_pipeline import run_records, run_tables
 from argus_pipeline.batch_status import batch_statuses
 from argus_pipeline.batches import given_up
 from argus_pipeline.batches.limits import Limits
@@ -53,6 +53,11 @@ def check_late(pipeline) -> dg.AssetCheckResult:
         object_store=pipeline.resources["object_store"],
         database=pipeline.resources["database"],
     )
+
+
+def failed_lately(pipeline, since: datetime) -> dict[str, str]:
+    with run_records.run_rows(pipeline.instance) as connection:
+        return run_tables.failed_lately(connection, since)
 
 
 def lost_run(pipeline, batch: str, key: str, **tags: str) -> dg.DagsterRun:
@@ -165,10 +170,10 @@ def test_a_batch_that_came_through_is_not_looked_at_again_until_it_fails_anew(
     etag = pipeline.store.head(key).etag
     assert pipeline.run("b1", tags={"argus/manifest_key": key, "argus/manifest_etag": etag}).success
     since = first_tried - timedelta(minutes=1)
-    assert many_records.failed_lately(pipeline.instance, since) == {}
+    assert failed_lately(pipeline, since) == {}
     cursor = tick(pipeline).cursor
     again = lost_run(pipeline, "b1", key)
-    assert many_records.failed_lately(pipeline.instance, since) == {"b1": again.run_id}
+    assert failed_lately(pipeline, since) == {"b1": again.run_id}
     time.sleep(1.1)
     tick(pipeline, cursor)
     assert [given_up.read_given_up(pipeline.store, "b1").attempts] == [3]

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argus_pipeline.errors import BadInput, Unavailable
+from argus_pipeline.patience import patiently
 from argus_pipeline.storage.object_store import ObjectStore
 from argus_pipeline.upload import transfer
 from argus_pipeline.upload.files import fingerprint
-from argus_pipeline.upload.pace import Pace, parse_rate, patiently
+from argus_pipeline.upload.pace import Pace, parse_rate
 from argus_pipeline.upload.plan import PART_BYTES
 
 KEY = "incoming/2026/11/23/b1/large.dlt"
