@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import Connection, DateTime, TextClause, bindparam, column, text
+from sqlalchemy import Connection, DateTime, String, TextClause, bindparam, column, text
 
 from argus_pipeline.batches.stages import PLAN_STEP
 from argus_pipeline.run_records import JOB, PARTITION_TAG, PARTITIONS_NAME, RUN_KEY_TAG
@@ -235,7 +235,8 @@ def run_keys_taken(connection: Connection, run_keys: Collection[str]) -> set[str
     statement = text("SELECT value FROM run_tags WHERE key = :key AND value IN :run_keys")
     return set(
         connection.scalars(
-            statement.bindparams(bindparam("run_keys", expanding=True)),
+            # Typed: of an empty list SQLAlchemy makes numbers otherwise, which Postgres refuses.
+            statement.bindparams(bindparam("run_keys", type_=String, expanding=True)),
             {"key": RUN_KEY_TAG, "run_keys": list(run_keys)},
         )
     )

@@ -53,13 +53,21 @@ def give_up(store: ObjectStore, record: GivenUp) -> None:
 
 
 def read_given_up(store: ObjectStore, batch: str) -> GivenUp | None:
-    """Why the batch was given up, or None where it was not."""
+    """Why the batch was given up, or None where it was not.
+
+    A record that somebody damaged still says that, and one of them hides none of the others.
+    """
     try:
-        content = json.loads(store.get(keys.given_up(batch)))
+        content = store.get(keys.given_up(batch))
     except ObjectMissing:
         return None
-    content.pop("command", None)
-    return GivenUp(**content)
+    try:
+        fields = json.loads(content)
+        fields.pop("command", None)
+        return GivenUp(**fields)
+    except (ValueError, TypeError, AttributeError) as error:
+        reason = f"its record {keys.given_up(batch)} cannot be read: {error}"
+        return GivenUp(batch, reason, "", None, 0, None, "")
 
 
 def list_given_up(store: ObjectStore) -> Iterator[str]:

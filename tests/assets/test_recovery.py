@@ -21,6 +21,7 @@ from argus_pipeline.batches import given_up
 from argus_pipeline.batches.limits import Limits
 from argus_pipeline.batches.stages import Stage
 from argus_pipeline.database.engine import session
+from argus_pipeline.storage import keys
 from assets import raw_batch
 from assets.overdue import no_batch_past_limit
 from sensors.alerts import alerts
@@ -325,6 +326,17 @@ def test_what_the_sensor_gave_up_is_given_up_whatever_the_limits_here_are(
     [status] = batch_statuses(pipeline.instance, pipeline.store, ["b1"])
     assert status.stage is Stage.GIVEN_UP
     assert status.detail == "two attempts failed. `argus retry b1` tries it again"
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b'{"batch": "b1", "reason": "bad"}'])
+def test_a_damaged_record_of_what_was_given_up_hides_none_of_the_others(pipeline, content) -> None:
+    record = given_up.GivenUp("b2", "bad", "r", None, 2, None, "2026-11-20")
+    given_up.give_up(pipeline.store, record)
+    pipeline.store.put(keys.given_up("b1"), content)
+    damaged, whole = given_up.read_all_given_up(pipeline.store)
+    assert whole == record
+    assert damaged.batch == "b1"
+    assert damaged.reason.startswith("its record given-up/b1.json cannot be read")
 
 
 def test_a_batch_that_is_not_even_verified_is_late_too(pipeline) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import httpx
@@ -13,6 +12,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from serve.conftest import FREE
 from serve.world import FAILED, HOSTILE, HOSTILE_VEHICLE, UPLOADING, VIN
 
+from argus_pipeline.batches.given_up import GivenUp, give_up
 from argus_pipeline.database.engine import create_engine
 from argus_pipeline.serve.tokens import add_token, revoke_token
 from argus_pipeline.storage import keys
@@ -54,9 +54,7 @@ def test_batches_come_in_pages_the_newest_first_and_each_once(served, world) -> 
 def test_filters_find_what_they_say(served, world, given, wanted) -> None:
     if "given up" in given.values():
         # As the recovery sensor leaves it.
-        world.store.put(
-            keys.given_up(FAILED), json.dumps({"batch": FAILED, "reason": "bad"}).encode()
-        )
+        give_up(world.store, GivenUp(FAILED, "bad", "r", None, 2, None, "2026-11-20T00:00:00Z"))
         served.context.shared._kept.pop("bucket", None)
     with served.client() as client:
         assert set(names(client.get("/api/v1/batches", params=given))) == wanted
