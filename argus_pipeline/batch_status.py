@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from argus_pipeline.automation import UPLOADS, failing
 from argus_pipeline.batches.arrivals import (
     days_to_look_at,
     list_folders,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 
 _WITH_OTHERS: Final = "in a run of many batches"
+_FOR_THE_SENSOR: Final = "waiting for the sensor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,15 @@ def batch_statuses(
                 raise
             return BatchStatus(batch, Stage.REJECTED, str(error))
 
-    return [status(batch) for batch in batches]
+    found = [status(batch) for batch in batches]
+    if any(one.detail == _FOR_THE_SENSOR for one in found):
+        trouble = next((one for one in failing(instance) if one.name == UPLOADS), None)
+        if trouble is not None:
+            why = f"{_FOR_THE_SENSOR}, which fails: {trouble.reason}"
+            found = [
+                replace(one, detail=why) if one.detail == _FOR_THE_SENSOR else one for one in found
+            ]
+    return found
 
 
 def newest_batches(instance: DagsterInstance, store: ObjectStore, limit: int) -> Sequence[str]:
@@ -104,7 +114,7 @@ def _status(instance: DagsterInstance, store: ObjectStore, batch: str) -> BatchS
             return BatchStatus(batch, Stage.DONE, _WITH_OTHERS, made[0])
         if batch in going_on(instance):
             return BatchStatus(batch, Stage.QUEUED, _WITH_OTHERS)
-        return BatchStatus(batch, Stage.QUEUED, "waiting for the sensor")
+        return BatchStatus(batch, Stage.QUEUED, _FOR_THE_SENSOR)
     run = record.dagster_run
     stage, detail = stage_now(instance, run)
     if stage is Stage.PARSING:

@@ -20,6 +20,7 @@ from dagster import (
 from argus_pipeline.alerts.alert import Alert, Event, Kind
 from argus_pipeline.alerts.outbox import Describe, tell
 from argus_pipeline.alerts.webhook import read_webhook, send
+from argus_pipeline.automation import failing
 from argus_pipeline.batches.given_up import list_given_up_records, read_given_up
 from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.fleet.campaign import read_health
@@ -38,7 +39,7 @@ Happened: TypeAlias = tuple[Event, Describe]
 
 @sensor(minimum_interval_seconds=SECONDS_BETWEEN_TICKS, default_status=DefaultSensorStatus.RUNNING)
 def alerts(context: SensorEvaluationContext, object_store: ObjectStoreResource) -> SkipReason:
-    """Failed runs, batches given up, campaigns on hold and a silent feed; each event once."""
+    """Failed runs and sensors, batches given up, campaigns on hold, a silent feed; each once."""
     store, now = object_store.store(), datetime.now(UTC)
     webhook = read_webhook()
     found = tell(
@@ -49,6 +50,7 @@ def alerts(context: SensorEvaluationContext, object_store: ObjectStoreResource) 
                 _given_up(store),
                 _held(store),
                 _silent(context.instance, now),
+                _failing(context.instance),
             )
         ),
         partial(send, webhook) if webhook else None,
@@ -127,6 +129,16 @@ def _silent(instance: DagsterInstance, now: datetime) -> Iterator[Happened]:
             Event(Kind.FEED_SILENT, "feed"),
             f"no batch for more than {hours} hours",
             f"The last one came {newest:%Y-%m-%d %H:%M} UTC",
+        )
+        yield alert.event, partial(_as_it_is, alert)
+
+
+def _failing(instance: DagsterInstance) -> Iterator[Happened]:
+    for one in failing(instance):
+        alert = Alert(
+            Event(Kind.AUTOMATION_FAILING, one.name),
+            f"{one.name} fails",
+            f"{one.reason}. Nothing that it should start is started until that is mended",
         )
         yield alert.event, partial(_as_it_is, alert)
 

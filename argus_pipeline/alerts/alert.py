@@ -17,6 +17,7 @@ class Kind(StrEnum):
     BATCH_GIVEN_UP = "batch_given_up"
     CAMPAIGN_ON_HOLD = "campaign_on_hold"
     FEED_SILENT = "feed_silent"
+    AUTOMATION_FAILING = "automation_failing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class Event:
 
     Attributes:
         kind: what happened.
-        subject: the run, batch or campaign that it happened to; `feed` for the feed.
+        subject: the run, batch, campaign, sensor or schedule that it happened to; `feed` for the
+            feed.
         moment: what tells it from another one of the same subject, such as its time; an empty one
             for what lasts: it is one event until it is over.
     """

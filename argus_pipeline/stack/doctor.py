@@ -178,6 +178,21 @@ def check_dagster() -> Iterator[Finding]:
         yield fail("daemon", f"no heartbeat lately of {', '.join(late)}", _START)
     else:
         yield ok("daemon", "all its parts are alive")
+    yield from check_automation(url)
+
+
+def check_automation(url: str) -> Iterator[Finding]:
+    """The sensors and schedules, whose looks the daemon carries out."""
+    from argus_pipeline.automation import failing
+    from argus_pipeline.run_records import connect
+
+    with connect() as instance:
+        found = failing(instance)
+    for one in found:
+        hint = f"Its looks are at {url}/automation; mend what that says"
+        yield fail(one.name, f"fails each time: {one.reason}", hint)
+    if not found:
+        yield ok("sensors and schedules", "none of them fails")
 
 
 def check_workers() -> Iterator[Finding]:
