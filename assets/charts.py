@@ -19,7 +19,7 @@ from resources.object_store import ObjectStoreResource
     group_name="batch",
     kinds={"altair", "html"},
     owners=OWNERS,
-    code_version="3",
+    code_version="4",
     retry_policy=RETRIES,
     backfill_policy=IN_BULK,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import altair as alt
@@ -117,11 +118,9 @@ def _panel(curve: pl.DataFrame, table: str, signal: str, usual: pl.DataFrame) ->
             axis=alt.Axis(values=[-CURVE_S, -CURVE_S // 2, 0, CURVE_S // 2, CURVE_S]),
         )
     )
-    y: dict[str, Any] = {
-        "title": None,
-        "scale": alt.Scale(zero=False, nice=True),
-        "axis": alt.Axis(tickCount=4, format=".4~g", minExtent=34, labelFlush=True),
-    }
+    drawn = pl.concat([curve["min"], curve["max"], usual["usual_low"], usual["usual_high"]])
+    finite = drawn.filter(drawn.is_finite())
+    y = value_axis(finite.min(), finite.max()) if len(finite) else value_axis(0, 1)
     band = base.mark_area(color=_BAND).encode(y=alt.Y("min:Q", **y), y2=alt.Y2("max"))
     line = base.mark_line(color=_LINE, strokeWidth=1.6).encode(
         y=alt.Y("mean:Q", **y),
@@ -164,6 +163,24 @@ def _panel(curve: pl.DataFrame, table: str, signal: str, usual: pl.DataFrame) ->
             offset=4,
         ),
     )
+
+
+def value_axis(low: Any, high: Any) -> dict[str, Any]:
+    """How values from `low` to `high` are laid out: no two labels of an axis are the same.
+
+    A value that never changes is in the middle of its panel, and its only label.
+    """
+    most = max(abs(low), abs(high))
+    if low == high:
+        around = 0.1 * most or 1.0
+        scale = alt.Scale(domain=[low - around, high + around], nice=False)
+        axis = alt.Axis(values=[low], format=".6~g", minExtent=34)
+    else:
+        # What tells a fifth of the range from nothing, beside the greatest value.
+        digits = max(4, math.ceil(math.log10(max(most / (high - low), 1))) + 2)
+        scale = alt.Scale(zero=False, nice=True)
+        axis = alt.Axis(tickCount=4, format=f".{digits}~g", minExtent=34, labelFlush=True)
+    return {"title": None, "scale": scale, "axis": axis}
 
 
 def _note(limits: dict[str, Any]) -> str:

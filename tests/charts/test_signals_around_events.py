@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 from charts.made import START, MadeBatch, fields
 
 from argus_pipeline.charts import charts_that_matter, signals_around_events
-from argus_pipeline.charts.signals_around_events import SIGNALS_A_FAULT
+from argus_pipeline.charts.signals_around_events import SIGNALS_A_FAULT, value_axis
 from argus_pipeline.statistics.batch import BatchStatistics
 
 EVENTS = range(60, 600, 60)
@@ -91,3 +92,26 @@ def test_only_charts_that_say_something_matter(tmp_path: Path) -> None:
         "codes_by_ecu",
         "restarts",
     )
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(0, 1), (-5e3, 5e3), (1234.1, 1234.2), (99_999.0, 100_000.5), (-1e-9, 1e-9), (1e9, 1e9 + 1)],
+)
+def test_no_two_labels_of_an_axis_are_the_same(low: float, high: float) -> None:
+    axis = value_axis(low, high)["axis"].to_dict()
+    width = int(axis["format"].removeprefix(".").removesuffix("~g"))
+    labels = [f"{low + part * (high - low) / 5:.{width}g}" for part in range(6)]
+    assert len(set(labels)) == len(labels)
+
+
+def test_the_widest_range_that_a_damaged_value_can_make_has_an_axis() -> None:
+    assert value_axis(-1.7e308, 1.7e308)["axis"].to_dict()["format"] == ".4~g"
+
+
+@pytest.mark.parametrize("value", [0, -7.25, 1e9])
+def test_a_value_that_never_changes_is_its_axis_only_label(value: float) -> None:
+    found = value_axis(value, value)
+    assert found["axis"].to_dict()["values"] == [value]
+    low, high = found["scale"].to_dict()["domain"]
+    assert low < value < high
