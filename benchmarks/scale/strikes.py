@@ -18,7 +18,7 @@ from dagster import DagsterRunStatus, RunsFilter
 from argus_pipeline.run_records import PARTITION_TAG, WORKER_TAG
 from argus_pipeline.stack import dagster_processes as dagster
 from argus_pipeline.stack import processes
-from benchmarks.chaos.ground import ROOT, Ground
+from benchmarks.chaos.ground import ROOT, Ground, eventually
 from benchmarks.measuring.saying import say_now
 from benchmarks.scale.control import Control
 from benchmarks.scale.hosts import Host
@@ -80,13 +80,14 @@ class Scene:
 
     def some_host(self) -> Host:
         """A host by chance, if possible one that has a run in hand."""
-        until = time.monotonic() + _BUSY_S
-        while time.monotonic() < until:
-            busy = [host for host in self.hosts if self.runs_on(host)]
-            if busy:
-                return self.dice.choice(busy)
-            time.sleep(0.5)
-        return self.dice.choice(self.hosts)
+        busy: list[Host] = eventually(
+            lambda: [host for host in self.hosts if self.runs_on(host)], _BUSY_S, 0.5
+        )
+        return self.dice.choice(busy or list(self.hosts))
+
+    def meets_runs(self) -> bool:
+        """Whether a run goes on, asked until one does or nothing more comes."""
+        return bool(eventually(self.going_on, _BUSY_S, 0.5))
 
 
 def kill_process(scene: Scene) -> bool:
@@ -135,7 +136,7 @@ def cut_network(scene: Scene) -> bool:
 
 def restart_redis(scene: Scene) -> bool:
     """Kill Redis, and start it again after some seconds."""
-    met = bool(scene.going_on())
+    met = scene.meets_runs()
     scene.control.stop_redis()
     away = scene.dice.uniform(1, 15)
     time.sleep(away)
@@ -149,8 +150,8 @@ def restart_daemon(scene: Scene) -> bool:
     record = scene.control.stack.dagster().record(dagster.DAEMON)
     if record is None:
         raise RuntimeError("the daemon does not run")
+    met = scene.meets_runs()
     processes.send(record.pid, signal.SIGKILL)
-    met = bool(scene.going_on())
     time.sleep(scene.dice.uniform(1, 10))
     scene.control.mend()
     scene.say("restarted the daemon")
