@@ -192,7 +192,7 @@ def check_automation(url: str) -> Iterator[Finding]:
         hint = f"Its looks are at {url}/automation; mend what that says"
         yield fail(one.name, f"fails each time: {one.reason}", hint)
     if not found:
-        yield ok("sensors and schedules", "none of them fails")
+        yield ok("automation", "no sensor or schedule fails")
 
 
 def check_workers() -> Iterator[Finding]:
