@@ -5,11 +5,11 @@ from typing import Any
 
 from dagster_aws.s3 import S3Resource
 
-from argus_pipeline.storage.expect import without_expect
+from argus_pipeline.storage.cut_connections import guarded
 
 
 class S3(S3Resource):
-    """All options of `S3Resource`; see `argus_pipeline.storage.expect` for the difference."""
+    """All options of `S3Resource`; `argus_pipeline.storage.cut_connections` is the difference."""
 
     def get_client(self) -> Any:
         """The process's boto3 client for these options, to be used from any thread.
@@ -22,4 +22,4 @@ class S3(S3Resource):
 
 @lru_cache(maxsize=8)
 def _client(options: tuple[tuple[str, Any], ...]) -> Any:
-    return without_expect(S3Resource(**dict(options)).get_client())
+    return guarded(S3Resource(**dict(options)).get_client())

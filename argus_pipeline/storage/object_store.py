@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from argus_pipeline.errors import ArgusError, BadInput, Unavailable
 from argus_pipeline.settings import Settings
-from argus_pipeline.storage.expect import without_expect
+from argus_pipeline.storage.cut_connections import guarded
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
@@ -342,7 +342,7 @@ def s3_client(settings: Settings) -> Any:
             where="ARGUS_S3_ENDPOINT",
             expected="an address such as http://127.0.0.1:9000",
         ) from error
-    return without_expect(client)
+    return guarded(client)
 
 
 def content_type(key: str) -> str:
