@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from argus_pipeline.charts.rendering import picture
 from argus_pipeline.forget.content import Unreadable, page_without, without_vehicle
 from argus_pipeline.forget.originals import without_original
 from argus_pipeline.forget.pseudonym import Pseudonym
+from argus_pipeline.scratch import scratch_folder
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectInfo, ObjectStore, translated_errors
 
@@ -66,9 +66,9 @@ def rewrite(store: ObjectStore, key: str, pseudonym: Pseudonym, *, keep: bool = 
     """
     target = pseudonym.text(key)
     moved, changed, unreadable = target != key, False, None
-    with tempfile.TemporaryDirectory(prefix="argus-forget-") as folder:
+    with scratch_folder() as folder:
         # Names from outside never become paths; the suffix says what is in it.
-        path = Path(folder) / f"object{_suffix(key)}"
+        path = folder / f"object{_suffix(key)}"
         store.get_file(key, path)
         try:
             if path.suffix == ".png":

@@ -6,7 +6,6 @@ what to do. Memory stays bounded whatever the recording's size.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +33,7 @@ from argus_pipeline.recordings.tables import (
     WrittenTable,
 )
 from argus_pipeline.recordings.verdict import status_of, warnings_of, why_unreadable
+from argus_pipeline.scratch import scratch_folder
 
 _QUARANTINE_NAME: Final = "quarantine.json"
 
@@ -106,8 +106,8 @@ def parse_recording(
     )
     tables = TableFiles(folder, formats=formats, style=style)
     facts = _DltFacts()
-    with tempfile.TemporaryDirectory(prefix="argus-faults-") as scratch:
-        faults = FaultLog(Path(scratch) / "faults")
+    with scratch_folder() as scratch:
+        faults = FaultLog(scratch / "faults")
 
         def take_faults() -> None:
             for offset, length, reason in reading.take_faults():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from argus_pipeline.recordings.source import Source, called, open_source
 from argus_pipeline.recordings.specifications import Specifications
 from argus_pipeline.recordings.tally import SEVERITIES, Losses, Sender, Tally
 from argus_pipeline.recordings.verdict import status_of, why_unreadable
+from argus_pipeline.scratch import scratch_folder
 
 LISTED: Final = 10
 """So long are the lists of an inspection unless more is asked for."""
@@ -57,8 +57,8 @@ def inspect_file(
     name = called(path)
     try:
         with (
-            tempfile.TemporaryDirectory(prefix="argus-inspect-") as scratch,
-            open_source(path, Path(scratch), name=name, progress=half) as source,
+            scratch_folder() as scratch,
+            open_source(path, scratch, name=name, progress=half) as source,
         ):
             return inspect_recording(
                 source,

@@ -8,8 +8,6 @@ nothing, and one that died in the middle is done again, with the same bytes.
 from __future__ import annotations
 
 import hashlib
-import tempfile
-from pathlib import Path
 from typing import IO, cast
 
 from argus_pipeline.batches.manifest import BatchFile
@@ -22,6 +20,7 @@ from argus_pipeline.recordings.result import RecordingResult, Status, TableOutpu
 from argus_pipeline.recordings.source import open_source
 from argus_pipeline.recordings.specifications import Specifications, load_specifications
 from argus_pipeline.recordings.tables import CSV, PARQUET, WrittenTable
+from argus_pipeline.scratch import scratch_folder
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
 
@@ -79,12 +78,9 @@ def parse_to_bucket(
     if earlier is not None:
         return earlier
     there = original(store, file, source_key)
-    with (
-        tempfile.TemporaryDirectory(prefix="argus-parse-") as scratch,
-        there.open() as opened,
-    ):
+    with scratch_folder() as scratch, there.open() as opened:
         stream = cast("IO[bytes]", _StoreStream(opened, there.uri))
-        with open_source(stream, Path(scratch), name=file.name) as source:
+        with open_source(stream, scratch, name=file.name) as source:
             # Tables of other bytes would count as those of the manifest's for good.
             sha256 = source.sha256 if file.sha256 else None
             if (source.stored_size, sha256) != (file.size, file.sha256):
@@ -94,7 +90,7 @@ def parse_to_bucket(
                     expected=f"{file.size} bytes with {file.identity}, as the manifest says",
                     hint="It was changed after the upload: upload the batch again",
                 )
-            tables = Path(scratch) / "tables"
+            tables = scratch / "tables"
             tables.mkdir()
             parsed = parse_recording(
                 source, tables, name=file.name, specifications=specifications, threads=threads

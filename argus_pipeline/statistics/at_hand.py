@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 from argus_pipeline.recordings.result import RecordingResult
+from argus_pipeline.scratch import scratch_folder
 from argus_pipeline.statistics.sources import RecordingTables, recording_tables
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
@@ -36,9 +35,9 @@ def tables_at_hand(
         tables = recording_tables(results, lambda table: store.uri(table.parquet_key))
         yield tables, store.storage_options()
         return
-    with tempfile.TemporaryDirectory(prefix="argus-tables-") as folder:
+    with scratch_folder() as folder:
         # Named in the order of the keys: it is that in which files are read.
-        paths = {key: Path(folder) / f"{n:06}.parquet" for n, key in enumerate(wanted)}
+        paths = {key: folder / f"{n:06}.parquet" for n, key in enumerate(wanted)}
         with ThreadPoolExecutor(_THREADS) as threads:
             list(threads.map(lambda key: paths[key].write_bytes(store.get(key)), wanted))
         yield recording_tables(results, lambda table: str(paths[table.parquet_key])), None

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import polars as pl
 from polars import selectors
 
+from argus_pipeline.scratch import scratch_folder
 from argus_pipeline.statistics.codes import CodePattern, code_positions, codes_in
 from argus_pipeline.statistics.events import SCHEMA, events
 from argus_pipeline.statistics.faults import MAX_TEXT_CHARACTERS, all_codes, may_be_faults
@@ -88,8 +87,8 @@ def sifted(messages: pl.LazyFrame, patterns: Sequence[CodePattern]) -> Iterator[
 
     They are few in most batches, and what is asked of them is asked twice.
     """
-    with TemporaryDirectory(prefix="argus-statistics-") as folder:
-        path = Path(folder) / "messages.parquet"
+    with scratch_folder() as folder:
+        path = folder / "messages.parquet"
         messages.filter(may_be_faults(patterns)).sink_parquet(path, compression="lz4")
         yield pl.scan_parquet(path, glob=False)
 
