@@ -11,7 +11,8 @@ bucket until there are 1,000, then 100,000, spread over 30 days. With each numbe
 - what the partition page of the Dagster UI asks: the queries `PartitionHealthQuery` and
   `AssetPartitionDetailQuery` of the webserver's own pages, of the asset `report`, the first time
   and again;
-- one more batch through `fleet_statistics`, `firmware_comparison` and `campaign_health`.
+- one more batch through `fleet_statistics`, `firmware_comparison` and `campaign_health`;
+- how large the tables of Postgres are.
 
 Exit status 1 when a figure at the largest number misses its bar. The peer of each figure is the
 same at the smallest number.
@@ -26,10 +27,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
+
+from sqlalchemy import Engine, text
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -58,6 +62,7 @@ TICK_S: Final = 5.0
 STATUS_S: Final = 1.0
 PAGE_S: Final = 5.0
 ROLLUPS_TIMES: Final = 2.0
+LARGEST: Final = 8
 
 # As dagster-webserver 1.13 has them in its pages, without the parts for time partitions.
 HEALTH: Final = """
@@ -114,16 +119,20 @@ def main() -> int:
             found[size] |= dict(zip(names, parts, strict=True))
             found[size]["rollups"] = statistics.median(sum(one) for one in timed)
             say_now(str(found[size]))
-        if options.only != "rollups":
-            _records(ground, sizes, found)
+        tables = {} if options.only == "rollups" else _records(ground, sizes, found)
         engine.dispose()
     finally:
         ground.end()
-    section = _section(sizes, found)
-    return show([section], as_json=options.json)
+    sections = [_section(sizes, found)]
+    if tables:
+        sections.append(_sizes_section(sizes, tables))
+    return show(sections, as_json=options.json)
 
 
-def _records(ground: OwnGround, sizes: list[int], found: dict[int, Figures]) -> None:
+def _records(
+    ground: OwnGround, sizes: list[int], found: dict[int, Figures]
+) -> dict[int, Mapping[str, int]]:
+    tables: dict[int, Mapping[str, int]] = {}
     template = _template(ground)
     wait_for_none(lambda: quiet(ground, all_of_it=True), 300)
     # A sensor that looks in the middle of the copying would take the batches for new.
@@ -145,9 +154,23 @@ def _records(ground: OwnGround, sizes: list[int], found: dict[int, Figures]) -> 
         there = size
         say_now(f"{size} batches are there, after {time.perf_counter() - began:.0f} s")
         found[size] |= _looked_at(ground, made[-1].manifest.batch)
-        say_now(str(found[size]))
+        tables[size] = _tables(dagsters)
+        say_now(f"{found[size]} {tables[size]}")
     for engine in (ours, dagsters):
         engine.dispose()
+    return tables
+
+
+def _tables(engine: Engine) -> Mapping[str, int]:
+    """Bytes of each table with its indexes, ours and Dagster's, the largest first."""
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT relname, pg_total_relation_size(relid) AS size"
+                " FROM pg_stat_user_tables ORDER BY size DESC, relname"
+            )
+        )
+        return {row[0]: row[1] for row in rows}
 
 
 def _template(ground: OwnGround) -> records.Template:
@@ -256,6 +279,18 @@ def _section(sizes: list[int], found: dict[int, Figures]) -> Section:
         if name == "rollups" and ratio > ROLLUPS_TIMES:
             section.wrong.append(f"{words[name]}: {ratio:.2f} times the cost")
     section.figures.append({str(size): dict[str, Any](found[size]) for size in sizes})
+    return section
+
+
+def _sizes_section(sizes: list[int], tables: Mapping[int, Mapping[str, int]]) -> Section:
+    columns = ("", *(f"{size:,} batches" for size in sizes))
+    section = Section("tables", "tables of Postgres with their indexes, in MB", columns)
+    rows = {"all of them": [sum(tables[size].values()) for size in sizes]}
+    for name in list(tables[sizes[-1]])[:LARGEST]:
+        rows[name] = [tables[size].get(name, 0) for size in sizes]
+    for name, found in rows.items():
+        section.rows.append((name, *(f"{size / 1e6:,.1f}" for size in found)))
+    section.figures.append({str(size): dict(tables[size]) for size in sizes})
     return section
 
 
