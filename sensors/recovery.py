@@ -30,6 +30,7 @@ from argus_pipeline.batches.limits import Limits, read_limits
 from argus_pipeline.batches.manifest import Manifest
 from argus_pipeline.batches.pacing import Pace, in_turn
 from argus_pipeline.batches.recovery import Attempt, Decision, Outcome, Step, decide
+from argus_pipeline.engine.log_tails import end_left_tails
 from argus_pipeline.errors import ArgusError, BadInput, Unavailable
 from argus_pipeline.run_records import ASKED_TAG, MANIFEST_ETAG_TAG, PARTITION_TAG
 from argus_pipeline.storage import keys
@@ -118,6 +119,7 @@ def recovery(context: SensorEvaluationContext, object_store: ObjectStoreResource
     for run, reason in run_records.stuck_runs(instance, now, limits, RUNS_A_TICK):
         context.log.warning(f"{run.tags.get(PARTITION_TAG)}: run {run.run_id} has {reason}")
         run_records.end_stuck(instance, run, reason)
+    end_left_tails(instance)
     cursor = Cursor.from_text(context.cursor)
     of_many = _ask_for_the_rest(context, store, now, cursor.over)
     with run_records.run_rows(instance) as connection:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dagster import DagsterInstance, DagsterRunStatus
 
+from argus_pipeline.engine.log_tails import end_left_tails
+
 
 def report_lost(
     instance: DagsterInstance, run_id: str, worker: str, exception: BaseException
@@ -17,3 +19,4 @@ def report_lost(
         instance.report_run_canceled(run, message)
     else:
         instance.report_run_failed(run, message)
+    end_left_tails(instance)
