@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -12,9 +13,13 @@ if TYPE_CHECKING:
 
 UPLOADS: Final = "completed_uploads"
 IN_A_ROW: Final = 3
-"""Looks of a sensor; of a schedule one is enough, its next may be a day away."""
-_A_DAY_S: Final = 86_400.0
+FOR_S: Final = 60.0
+"""A sensor fails when so many looks in a row did, over so long; of a schedule one is enough."""
+_LATELY_S: Final = 600.0
+_A_WEEK_S: Final = 7 * 86_400.0
 """What failed longer ago is of a sensor or schedule that is off, or no more."""
+_LOOKS: Final = 150
+"""More than a sensor has in that time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class Failing:
 
 
 def failing(instance: DagsterInstance) -> list[Failing]:
-    """The sensors and schedules that run and fail, by name; two short queries for each of them."""
+    """The sensors and schedules that run and fail, by name; one short query for each of them."""
     from dagster._core.definitions.run_request import InstigatorType
     from dagster._core.scheduler.instigation import InstigatorStatus, TickStatus
 
@@ -37,16 +42,20 @@ def failing(instance: DagsterInstance) -> list[Failing]:
     for state in instance.all_instigator_state():
         if state.status is InstigatorStatus.STOPPED:
             continue
-        wanted = IN_A_ROW if state.instigator_type is InstigatorType.SENSOR else 1
+        is_sensor = state.instigator_type is InstigatorType.SENSOR
+        now = time.time()
         ticks = instance.get_ticks(
             state.instigator_origin_id,
             state.selector_id,
-            after=time.time() - _A_DAY_S,
-            limit=wanted,
+            after=now - (_LATELY_S if is_sensor else _A_WEEK_S),
+            limit=_LOOKS if is_sensor else 1,
             statuses=ended,
         )
-        if len(ticks) == wanted and all(tick.status is TickStatus.FAILURE for tick in ticks):
-            found[state.instigator_name] = Failing(state.instigator_name, _reason(ticks[0]))
+        failed = list(takewhile(lambda tick: tick.status is TickStatus.FAILURE, ticks))
+        if is_sensor and (len(failed) < IN_A_ROW or now - failed[-1].timestamp < FOR_S):
+            continue
+        if failed:
+            found[state.instigator_name] = Failing(state.instigator_name, _reason(failed[0]))
     return [found[name] for name in sorted(found)]
 
 

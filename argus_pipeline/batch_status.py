@@ -80,13 +80,13 @@ def batch_statuses(
             return BatchStatus(batch, Stage.REJECTED, str(error))
 
     found = [status(batch) for batch in batches]
-    if any(one.detail == _FOR_THE_SENSOR for one in found):
-        trouble = next((one for one in failing(instance) if one.name == UPLOADS), None)
-        if trouble is not None:
-            why = f"{_FOR_THE_SENSOR}, which fails: {trouble.reason}"
-            found = [
-                replace(one, detail=why) if one.detail == _FOR_THE_SENSOR else one for one in found
-            ]
+    waits = any(one.detail == _FOR_THE_SENSOR for one in found)
+    if waits and any(one.name == UPLOADS for one in failing(instance)):
+        # Why may name another vehicle, and not everybody who reads this may see that.
+        why = f"{_FOR_THE_SENSOR}, which fails: `argus doctor` says why"
+        found = [
+            replace(one, detail=why) if one.detail == _FOR_THE_SENSOR else one for one in found
+        ]
     return found
 
 

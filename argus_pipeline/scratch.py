@@ -23,8 +23,8 @@ def scratch_folder() -> Iterator[Path]:
     """A folder of one's own below TMPDIR, removed in the end.
 
     Who is killed leaves it behind, with tables of gigabytes. So each call first removes those that
-    nobody uses any more: a user holds a lock, which the system takes back with the process and all
-    its children.
+    nobody uses any more: a user holds a lock, which the system takes back with the process and what
+    it forked.
     """
     _remove_abandoned(Path(tempfile.gettempdir()))
     with (
@@ -46,7 +46,7 @@ def _remove_abandoned(parent: Path) -> None:
 
 def _remove_unlocked(folder: Path) -> None:
     try:
-        with (folder / _LOCK).open("rb") as lock:
+        with (folder / _LOCK).open("r+b") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         pass  # killed before it was there

@@ -119,7 +119,6 @@ def recovery(context: SensorEvaluationContext, object_store: ObjectStoreResource
     for run, reason in run_records.stuck_runs(instance, now, limits, RUNS_A_TICK):
         context.log.warning(f"{run.tags.get(PARTITION_TAG)}: run {run.run_id} has {reason}")
         run_records.end_stuck(instance, run, reason)
-    end_left_tails(instance)
     cursor = Cursor.from_text(context.cursor)
     of_many = _ask_for_the_rest(context, store, now, cursor.over)
     with run_records.run_rows(instance) as connection:
@@ -166,6 +165,7 @@ def recovery(context: SensorEvaluationContext, object_store: ObjectStoreResource
     if any(one.campaign for one in found):
         # What was given up counts in the verdict, and no change of a batch will tell it.
         requests.append(RunRequest(f"campaigns:{now.isoformat()}", job_name=campaigns_job.name))
+    end_left_tails(instance)
     following = Cursor(frozenset(over), position, replace(pace, requested=again))
     return SensorResult(
         run_requests=requests,

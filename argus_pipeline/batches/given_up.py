@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
@@ -61,13 +62,18 @@ def read_given_up(store: ObjectStore, batch: str) -> GivenUp | None:
         content = store.get(keys.given_up(batch))
     except ObjectMissing:
         return None
+    found: Any = None
     try:
-        fields = json.loads(content)
-        fields.pop("command", None)
-        return GivenUp(**fields)
+        found = json.loads(content)
+        found.pop("command", None)
+        record = GivenUp(**found)
+        dict(record.code_versions)
     except (ValueError, TypeError, AttributeError) as error:
         reason = f"its record {keys.given_up(batch)} cannot be read: {error}"
-        return GivenUp(batch, reason, "", None, 0, None, "")
+        campaign = found.get("campaign") if isinstance(found, dict) else None
+        known = campaign if isinstance(campaign, str) else None
+        return GivenUp(batch, reason, "", None, 0, known, "")
+    return record
 
 
 def list_given_up(store: ObjectStore) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dagster import DagsterInstance, DagsterRunStatus
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
 from argus_pipeline.engine.log_tails import end_left_tails
 
@@ -12,11 +12,16 @@ def report_lost(
 ) -> None:
     """Tell Dagster that a run is over, unless it is: then it is requested again."""
     run = instance.get_run_by_id(run_id)
-    if run is None or run.is_finished:
-        return
+    if run is not None and not run.is_finished:
+        _report(instance, run, worker, exception)
+    end_left_tails(instance)
+
+
+def _report(
+    instance: DagsterInstance, run: DagsterRun, worker: str, exception: BaseException
+) -> None:
     message = f"Worker {worker} lost it: {type(exception).__name__}: {exception}"
     if run.status is DagsterRunStatus.CANCELING:
         instance.report_run_canceled(run, message)
     else:
         instance.report_run_failed(run, message)
-    end_left_tails(instance)

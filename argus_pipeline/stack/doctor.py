@@ -186,8 +186,12 @@ def check_automation(url: str) -> Iterator[Finding]:
     from argus_pipeline.automation import failing
     from argus_pipeline.run_records import connect
 
-    with connect() as instance:
-        found = failing(instance)
+    try:
+        with connect() as instance:
+            found = failing(instance)
+    except ArgusError as error:
+        yield warn("automation", f"could not be looked at: {error}", "")
+        return
     for one in found:
         hint = f"Its looks are at {url}/automation; mend what that says"
         yield fail(one.name, f"fails each time: {one.reason}", hint)

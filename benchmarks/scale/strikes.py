@@ -147,10 +147,10 @@ def restart_redis(scene: Scene) -> bool:
 
 def restart_daemon(scene: Scene) -> bool:
     """Kill Dagster's daemon, and start it again."""
+    met = scene.meets_runs()
     record = scene.control.stack.dagster().record(dagster.DAEMON)
     if record is None:
         raise RuntimeError("the daemon does not run")
-    met = scene.meets_runs()
     processes.send(record.pid, signal.SIGKILL)
     time.sleep(scene.dice.uniform(1, 10))
     scene.control.mend()

@@ -25,6 +25,7 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 
 from argus_pipeline.automation import UPLOADS, Failing, failing
 from argus_pipeline.batch_status import batch_statuses
+from argus_pipeline.stack.doctor import Level, check_automation
 from sensors.alerts import alerts
 from sensors.uploads import completed_uploads
 
@@ -46,8 +47,9 @@ def looks(
     kind: InstigatorType = SENSOR,
     status: InstigatorStatus = InstigatorStatus.DECLARED_IN_CODE,
     newest: float = 0.0,
+    apart: float = 31.0,
 ) -> None:
-    """Leave what the daemon leaves of looks half a minute apart, the last so many seconds ago."""
+    """Leave what the daemon leaves of looks so far apart, the last so many seconds ago."""
     place = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("argus"), "__repository__")
     data = ScheduleInstigatorData("0 3 * * *") if kind is SCHEDULE else None
     state = InstigatorState(RemoteInstigatorOrigin(place, name), kind, status, data)
@@ -58,7 +60,7 @@ def looks(
             name,
             kind,
             one,
-            time.time() - newest - 30 * behind,
+            time.time() - newest - apart * behind,
             selector_id=state.selector_id,
             error=an_error() if one is BAD else None,
             skip_reason="nothing new" if one is SKIPPED else None,
@@ -89,6 +91,11 @@ def test_one_that_failed_less_often_or_looked_well_again_is_not(instance, status
     assert failing(instance) == []
 
 
+def test_one_that_failed_for_a_moment_only_is_not(instance) -> None:
+    looks(instance, [BAD] * 3, apart=5)
+    assert failing(instance) == []
+
+
 def test_one_that_is_off_or_is_no_more_is_not(instance) -> None:
     looks(instance, [BAD] * 3, name="off", status=InstigatorStatus.STOPPED)
     looks(instance, [BAD] * 3, name="renamed", newest=100_000)
@@ -106,9 +113,23 @@ def test_a_batch_that_waits_for_a_sensor_that_fails_says_so(instance, pipeline, 
     assert waits.detail == "waiting for the sensor"
     looks(instance, [BAD] * 3, name=UPLOADS)
     [waits] = batch_statuses(instance, pipeline.store, ["b1"])
-    assert waits.detail == (
-        "waiting for the sensor, which fails: ConnectionError: the store does not answer"
-    )
+    assert waits.detail == "waiting for the sensor, which fails: `argus doctor` says why"
+
+
+def test_the_doctor_names_it_with_the_reason(instance) -> None:
+    [found] = check_automation("http://ui")
+    assert found.level is Level.OK
+    looks(instance, [BAD] * 3)
+    [found] = check_automation("http://ui")
+    assert (found.level, found.name) == (Level.FAIL, "uploads")
+    assert "ConnectionError: the store does not answer" in found.what
+
+
+def test_the_doctor_says_where_no_dagster_is_known(monkeypatch) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.setattr("argus_pipeline.settings.local_environment", dict)
+    [found] = check_automation("http://ui")
+    assert found.level is Level.WARN
 
 
 def test_it_is_told_once_as_an_alert(instance, pipeline) -> None:
