@@ -157,17 +157,10 @@ async def report_bytes(
                 except ObjectMissing:
                     continue  # its data was deleted for its age: the text stays
         text = render(form, told.diagnosis, drawings, language)
-        return hide(reader, text, told.diagnosis.vehicle, batch).encode(), tag
+        return reader.about(batch, told.diagnosis.vehicle, text).encode(), tag
 
     kept = await context.shared.get(("report", batch, tag), make, fresh_s=math.inf)
     return kept.value, tag
-
-
-def hide(reader: Reader, text: str, vehicle: str, batch: str) -> str:
-    """A text about one batch as a reader may see it."""
-    if reader.sees_vehicles:
-        return text
-    return reader.text(text.replace(batch, reader.batch(batch)), vehicle)
 
 
 def shown(reader: Reader, line: Line) -> dict[str, Any]:
@@ -176,7 +169,9 @@ def shown(reader: Reader, line: Line) -> dict[str, Any]:
     content["batch"] = reader.batch(line.batch)
     if line.vehicle is not None:
         content["vehicle"] = reader.vehicle(line.vehicle)
-        content["detail"] = reader.text(line.detail, line.vehicle)
+    for name in ("detail", "verdict"):
+        if content[name]:
+            content[name] = reader.about(line.batch, line.vehicle, content[name])
     return content
 
 

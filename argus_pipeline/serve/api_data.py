@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from argus_pipeline.serve import shapes
 from argus_pipeline.serve.access import ContextNow, Reader, ReaderNow, require
 from argus_pipeline.serve.answers import answer, as_json, chosen, csv_text, json_bytes
-from argus_pipeline.serve.api_batches import hide, named
+from argus_pipeline.serve.api_batches import named
 from argus_pipeline.serve.context import Context
 from argus_pipeline.serve.parameters import (
     CHART_FORMS,
@@ -187,7 +187,7 @@ async def drawing(
         headers["Content-Disposition"] = f'attachment; filename="{name}.html"'
     if form == "svg" and not reader.sees_vehicles:
         line = await context.line(batch)
-        data = hide(reader, data.decode(), line.vehicle or "", batch).encode()
+        data = reader.about(batch, line.vehicle, data.decode()).encode()
     return answer(request, data, CHART_FORMS[form], headers=headers)
 
 

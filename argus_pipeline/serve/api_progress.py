@@ -50,6 +50,7 @@ async def _fleet_events(context: Context, reader: Reader, last: int | None) -> A
             yield BEAT
         else:
             data = {**one.data(), "batch": reader.batch(one.batch)}
+            data["detail"] = reader.about(one.batch, None, one.change.detail)
             yield sse("progress", data, one.change.id)
         if asyncio.get_running_loop().time() > until:
             return
@@ -85,7 +86,8 @@ async def _batch_events(
     until = asyncio.get_running_loop().time() + context.options.stream_seconds
 
     def state(one: Line) -> dict[str, Any]:
-        content = {"batch": shown_id, "stage": one.stage.value, "detail": one.detail}
+        detail = reader.about(batch, one.vehicle, one.detail)
+        content = {"batch": shown_id, "stage": one.stage.value, "detail": detail}
         return {**content, "run": one.run_id, "ended": one.stage.is_final}
 
     yield b"retry: 2000\n\n"
@@ -107,6 +109,7 @@ async def _batch_events(
             yield BEAT
         else:
             data = {**one.data(), "batch": shown_id}
+            data["detail"] = reader.about(batch, line.vehicle, one.change.detail)
             if one.change.stage.is_final:
                 # What follows a failed run is not for its events to say.
                 line = await _settled(context, batch, one.change.stage)

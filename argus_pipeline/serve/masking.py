@@ -40,6 +40,12 @@ def hidden(batch: str) -> str:
     return f"{found[1]}{mask(found[2])}{found[3]}" if found else masked(batch)
 
 
+def vehicle_in(batch: str) -> str | None:
+    """The name of the vehicle that a batch's id holds; None where it is no id."""
+    found = _ID.fullmatch(batch)
+    return found[2] if found else None
+
+
 def around(batch: str) -> tuple[str, str] | None:
     """What the id behind a hidden one begins and ends with; None where it hides nothing."""
     before, mark_, after = batch.partition(MARK)

@@ -16,7 +16,7 @@ from argus_pipeline.diagnosis.model import Outcome
 from argus_pipeline.errors import BadInput
 from argus_pipeline.serve import shapes
 from argus_pipeline.serve.access import ContextNow, ReaderNow
-from argus_pipeline.serve.api_batches import hide, read_list
+from argus_pipeline.serve.api_batches import read_list
 from argus_pipeline.serve.api_data import drawing, read_messages
 from argus_pipeline.serve.api_feedback import keep_judgement
 from argus_pipeline.serve.batch_lists import Filters
@@ -111,7 +111,7 @@ async def batch_page(
         shown = reader.batch(found)
         content = page_content(told, language, shown, charts_of(told.diagnosis), reader.batch)
         page = render(request, reader, "batch.html.j2", id=shown, said=said, **content)
-        return hide(reader, page, told.diagnosis.vehicle, found).encode("utf-8", "replace"), tag
+        return reader.about(found, told.diagnosis.vehicle, page).encode("utf-8", "replace"), tag
 
     # The address matters too: the page leads to itself in the other language.
     key = ("page", found, tag, request.url.query)
@@ -157,7 +157,7 @@ async def messages_page(
         lines=[name for name in ("time", "ecu", "app", "context", "severity", "text")
                if name in around.columns],
     )  # fmt: skip
-    return html_answer(request, hide(reader, page, line.vehicle or "", found))
+    return html_answer(request, reader.about(found, line.vehicle, page))
 
 
 @router.post("/batches/{batch}/feedback")

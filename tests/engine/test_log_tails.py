@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test, instance_for_test
@@ -26,8 +28,12 @@ def tail(tmp_path: Path) -> Iterator[Tail]:
         log.parent.mkdir(parents=True)
         log.touch()
         command = ["tail", "-F", "-c", "+0", str(log)]
-        started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
-        return started[-1]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        started.append(process)
+        # Its name and arguments are there a moment after Popen returns.
+        while psutil.Process(process.pid).cmdline() != command:
+            time.sleep(0.01)
+        return process
 
     yield start
     for process in started:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import httpx
@@ -10,8 +11,9 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from serve.conftest import FREE
-from serve.world import FAILED, HOSTILE, HOSTILE_VEHICLE, UPLOADING, VIN
+from serve.world import DAY, FAILED, HOSTILE, HOSTILE_VEHICLE, UPLOADING, VIN, batch_id
 
+from argus_pipeline.batches.arrivals import rejection_key
 from argus_pipeline.batches.given_up import GivenUp, give_up
 from argus_pipeline.database.engine import create_engine
 from argus_pipeline.serve.tokens import add_token, revoke_token
@@ -131,6 +133,30 @@ def test_a_reader_without_the_scope_sees_no_vehicle_anywhere(served, world, serv
             f"/api/v1/batches/{shown}/links?recording=ecu1.dlt",
         ):
             assert client.get(path).status_code == 403, path
+
+
+def test_the_reason_of_a_rejection_names_no_vehicle_to_such_a_reader(world, serve) -> None:
+    vehicle = "TESTCAR-77"
+    batch = batch_id(0x4E14, vehicle)
+    key = rejection_key(batch)
+    world.store.put(key, json.dumps({"error": f"{batch}: {vehicle} is no vehicle"}).encode())
+    world.store.put(f"incoming/{DAY}/{batch}/manifest.json", b"{}")
+    engine = create_engine(world.url)
+    plain = add_token(engine, "rejected")
+    engine.dispose()
+    try:
+        with serve(FREE) as served, served.client(plain) as client:
+            hidden = batch.replace(vehicle, "TES~-77")
+            for path in ("batches", "api/v1/batches", f"batches/{hidden}"):
+                answer = client.get(f"/{path}")
+                assert answer.status_code == 200
+                assert vehicle not in answer.text, path
+            for path in (f"api/v1/batches/{hidden}", f"api/v1/batches/{hidden}/progress"):
+                answer = client.get(f"/{path}")
+                assert f"{hidden}: TES~-77 is no vehicle" in answer.text, path
+    finally:
+        world.store.delete(key)
+        world.store.delete(f"incoming/{DAY}/{batch}/manifest.json")
 
 
 def test_only_a_token_with_the_scope_judges_and_its_name_is_kept(served, world) -> None:

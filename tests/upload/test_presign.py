@@ -28,7 +28,9 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "uploading.md").read_text
 
 
 def put(url: str, data: bytes, **headers: str) -> int:
-    return httpx.put(url, content=data, headers=headers, trust_env=False).status_code
+    # A store's first write may wait for a busy disk.
+    answer = httpx.put(url, content=data, headers=headers, trust_env=False, timeout=60)
+    return answer.status_code
 
 
 def test_a_vehicle_without_keys_uploads_a_batch_by_plain_http(object_store, store_settings) -> None:
@@ -61,8 +63,8 @@ def test_an_address_is_good_for_its_own_key_and_for_putting_only(
     ):
         assert put(urlunsplit(parts._replace(path=path)), b"x", **ONCE) == 403
     assert put(url, b"x") in {400, 403}, "nor without the signed header"
-    assert httpx.get(url, headers=ONCE, trust_env=False).status_code == 403
-    assert httpx.delete(url, headers=ONCE, trust_env=False).status_code == 403
+    assert httpx.get(url, headers=ONCE, trust_env=False, timeout=60).status_code == 403
+    assert httpx.delete(url, headers=ONCE, trust_env=False, timeout=60).status_code == 403
     assert list(object_store.list("")) == []
 
 
