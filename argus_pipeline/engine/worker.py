@@ -92,8 +92,8 @@ def prepare(root: Path) -> None:
         raise ArgusError(f"this worker refuses to work: {other}")
 
 
-def patiently(what: Callable[[], None], *, stopped: Callable[[], bool] = lambda: False) -> None:
-    """Do it once what it needs is there, asking again more and more slowly and saying so."""
+def _once_there(what: Callable[[], None], *, stopped: Callable[[], bool]) -> None:
+    """Do it once what it needs is there: however late, asking more and more slowly, saying so."""
     pause = 1.0
     while not stopped():
         try:
@@ -116,7 +116,7 @@ def look_after(options: WorkerOptions, root: Path) -> int:
     supervisor = _Supervisor(options, root)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, supervisor.told_to_stop)
-    patiently(lambda: prepare(root), stopped=lambda: supervisor.stopping)
+    _once_there(lambda: prepare(root), stopped=lambda: supervisor.stopping)
     _log.info(
         "worker %s: %d slots for %s; %d leads; broker %s",
         options.name,

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from dagster._core.launcher import DefaultRunLauncher
 from dagster._core.test_utils import create_run_for_test
+from tails import tail_of_logs
 
 from argus_pipeline import run_records, run_tables
 from argus_pipeline.batch_status import batch_statuses
@@ -366,6 +367,13 @@ def test_failed_runs_and_given_up_batches_are_told_once(pipeline) -> None:
     tick(pipeline)
     assert told() == "2 alerts told, 0 waiting."
     assert told() == "0 alerts told, 0 waiting."
+
+
+def test_a_tick_ends_the_tail_that_a_killed_worker_left(pipeline, tmp_path) -> None:
+    run = create_run_for_test(pipeline.instance, "batch", status=dg.DagsterRunStatus.FAILURE)
+    with tail_of_logs(tmp_path, run.run_id) as left:
+        tick(pipeline)
+        assert left.wait(60) != 0
 
 
 def test_a_worker_that_hangs_is_killed_with_its_run_and_no_other_process_is(pipeline, data) -> None:

@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test, instance_for_test
 from dagster._utils import is_uuid
+from tails import tail_of_logs
 
 from argus_pipeline.engine.log_tails import end_left_tails
-
-Tail = Callable[[str], subprocess.Popen[bytes]]
-
-
-@pytest.fixture
-def tail(tmp_path: Path) -> Iterator[Tail]:
-    """Starts what Dagster starts for the logs of a run."""
-    started = []
-
-    def start(run_id: str) -> subprocess.Popen[bytes]:
-        log = tmp_path / "storage" / run_id / "compute_logs" / "steps.out"
-        log.parent.mkdir(parents=True)
-        log.touch()
-        command = ["tail", "-F", "-c", "+0", str(log)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        started.append(process)
-        # Its name and arguments are there a moment after Popen returns.
-        while psutil.Process(process.pid).cmdline() != command:
-            time.sleep(0.01)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+from argus_pipeline.engine.lost_runs import report_lost
 
 
 @pytest.fixture
@@ -48,7 +22,7 @@ def instance() -> Iterator[DagsterInstance]:
 
 
 def test_the_tail_of_a_run_that_is_over_is_ended_and_no_other(
-    instance: DagsterInstance, tail: Tail
+    instance: DagsterInstance, tmp_path: Path
 ) -> None:
     over, going_on = (
         create_run_for_test(instance, "batch", status=status).run_id
@@ -56,7 +30,21 @@ def test_the_tail_of_a_run_that_is_over_is_ended_and_no_other(
     )
     anothers = "00000000-0000-4000-8000-000000000000"
     assert all(map(is_uuid, (over, going_on, anothers)))
-    tails = [tail(run_id) for run_id in (over, going_on, anothers)]
-    assert end_left_tails(instance) == 1
-    assert tails[0].wait(10) != 0
-    assert [process.poll() for process in tails[1:]] == [None, None]
+    with (
+        tail_of_logs(tmp_path, over) as left,
+        tail_of_logs(tmp_path, going_on) as needed,
+        tail_of_logs(tmp_path, anothers) as elsewhere,
+    ):
+        assert end_left_tails(instance) == 1
+        assert left.wait(60) != 0
+        assert [one.poll() for one in (needed, elsewhere)] == [None, None]
+
+
+@pytest.mark.parametrize("status", [DagsterRunStatus.FAILURE, DagsterRunStatus.STARTED])
+def test_the_worker_that_lost_a_run_ends_its_tail(
+    instance: DagsterInstance, tmp_path: Path, status: DagsterRunStatus
+) -> None:
+    run_id = create_run_for_test(instance, "batch", status=status).run_id
+    with tail_of_logs(tmp_path, run_id) as left:
+        report_lost(instance, run_id, "w1", RuntimeError("killed"))
+        assert left.wait(60) != 0

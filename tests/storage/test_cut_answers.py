@@ -60,12 +60,17 @@ def cutting_store() -> Iterator[ObjectStore]:
     Cutting.sent = []
 
 
-@pytest.mark.parametrize("limit", [None, 1000, len(WHOLE) - 1])
-@pytest.mark.parametrize("sent", [0, 1, len(WHOLE) - 1])
+@pytest.mark.parametrize(
+    ("limit", "sent"),
+    [
+        *((None, sent) for sent in (0, 1, len(WHOLE) - 1)),
+        *((1000, sent) for sent in (0, 1, len(WHOLE) - 1)),
+        # What lies behind the limit was not asked for.
+        *((len(WHOLE) - 1, sent) for sent in (0, 1, len(WHOLE) - 2)),
+    ],
+)
 def test_an_answer_that_breaks_off_is_an_error(cutting_store, limit, sent) -> None:
     Cutting.sent = [len(HEAD) + sent]
-    if limit == len(WHOLE) - 1 and sent == limit:
-        pytest.skip("nothing more was asked for")
     with pytest.raises(Unavailable):
         cutting_store.get_with_etag("key", limit=limit)
 
@@ -93,7 +98,7 @@ def test_an_operation_whose_answer_has_half_a_head_is_tried_again(cutting_store,
     cut = HEAD.index(end.encode()) + len(end)
     Cutting.sent = [cut]
     assert cutting_store.put("key", b"bytes") == "0123456789abcdef"
-    assert Cutting.sent == []
+    assert Cutting.sent == [], "the request was not tried again"
     Cutting.sent = [cut]
     assert cutting_store.get("key") == WHOLE
     Cutting.sent = [cut]
