@@ -225,10 +225,11 @@ def _ticks(ground: OwnGround) -> list[float]:
         from argus_pipeline.definitions import defs
         from sensors.uploads import completed_uploads
 
+        needed = {name: defs.resources[name] for name in completed_uploads.required_resource_keys}
         cursor, took = None, []
         for _ in range(REPEATED):
             with build_sensor_context(
-                instance=ground.instance, definitions=defs, cursor=cursor
+                instance=ground.instance, definitions=defs, resources=needed, cursor=cursor
             ) as context:
                 began = time.perf_counter()
                 result = completed_uploads.evaluate_tick(context)

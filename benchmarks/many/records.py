@@ -75,9 +75,13 @@ def fill(
     *,
     look_back: timedelta,
 ) -> None:
-    """Put these batches everywhere. Manifests only of the days that a sensor looks at."""
+    """Put these batches everywhere; manifests of the days that a sensor looks at, some reports."""
     since = datetime.now(UTC) - look_back
     looked_at = [one for one in made if one.manifest.created > since]
+
+    # The reports that the first page of `argus status` asks for.
+    report = store.get(keys.report(template.batch, "json"))
+    newest = sorted((one.manifest for one in made), key=lambda one: one.created)[-UNPRUNED:]
 
     def put(one: Copy) -> tuple[str, str]:
         key = keys.incoming(one.manifest.created.date(), one.manifest.batch) + keys.MANIFEST_NAME
@@ -85,6 +89,7 @@ def fill(
 
     with ThreadPoolExecutor(_THREADS) as threads:
         etags = dict(threads.map(put, looked_at))
+        list(threads.map(lambda one: store.put(keys.report(one.batch, "json"), report), newest))
     say_now(f"{len(looked_at)} manifests are there")
     for start in range(0, len(made), _ROWS_AT_ONCE):
         some = made[start : start + _ROWS_AT_ONCE]
