@@ -143,6 +143,7 @@ def prune_records(context: OpExecutionContext, object_store: ObjectStoreResource
             "runs thinned": done.thinned,
             "runs of batches that are not done": done.left,
             "events": done.events,
+            "events without their pictures": done.pictures,
             "results of checks": done.checks,
             "backfills": done.backfills,
             "values between steps": done.objects,

@@ -57,6 +57,7 @@ def prune(
         (f"runs {would}, with all their events", done.deleted),
         ("runs that stay, with the newest events of their assets", done.thinned),
         (f"events {would}", done.events),
+        ("events that stay, without the pictures inside them", done.pictures),
         (f"results of checks {would} that newer ones replaced", done.checks),
         (f"records of backfills {would}", done.backfills),
         ("runs left alone, since their batch is not done", done.left),

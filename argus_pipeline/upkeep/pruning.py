@@ -7,8 +7,10 @@ event of each kind, of each check and partition the newest result. So partition 
 freshness and automation are the same before and after.
 
 A run goes with all of its events, unless it holds one of those, or is the newest of its batch:
-that one stays without its other events, which `PRUNED_TAG` says. Of a batch that is not done
-nothing is touched: how often it was tried is told by its runs, and why it failed by their events.
+that one stays without its other events, which `PRUNED_TAG` says, and without the pictures inside
+those it keeps: they are nine tenths of their bytes, and the bucket has them. Of a batch that is not
+done nothing is touched: how often it was tried is told by its runs, and why it failed by their
+events.
 
 The statements are over Dagster's tables as dagster-postgres 0.29 has them; each is bounded.
 """
@@ -80,6 +82,7 @@ class Pruned:
         thinned: runs that stayed without their other events.
         left: runs past their time that were left alone, since their batch is not done.
         events: of the event log.
+        pictures: events that stayed without the pictures inside them.
         checks: results of checks that newer ones have replaced.
         backfills: records of backfills that have ended.
         objects: values between steps, and logs of steps, that went with the runs.
@@ -91,6 +94,7 @@ class Pruned:
     thinned: int = 0
     left: int = 0
     events: int = 0
+    pictures: int = 0
     checks: int = 0
     backfills: int = 0
     objects: int = 0
@@ -263,6 +267,15 @@ _EVENTS: Final = text(
     RETURNING e.id, e.dagster_event_type
     """
 )
+# A picture inside Markdown, in the JSON of an event; what stands beside it stays.
+PICTURE: Final = r"!\[[^]]*\]\(data:image/[a-z]+;base64,[A-Za-z0-9+/=]*\)"
+"""Regular expression of Postgres."""
+_PICTURES: Final = text(
+    """
+    UPDATE event_logs SET event = regexp_replace(event, :picture, '', 'g')
+    WHERE run_id = ANY(:runs) AND strpos(event, '](data:image/') > 0
+    """
+)
 _EVENT_TAGS: Final = text("DELETE FROM asset_event_tags WHERE event_id = ANY(:events)")
 _RUNS: Final = text("DELETE FROM runs WHERE run_id = ANY(:runs)")  # tags go with them
 _MARK: Final = text(
@@ -291,6 +304,7 @@ def _prune_runs(
     tagged = [event for event, kind in gone if kind in {MATERIALIZED, "ASSET_OBSERVATION"}]
     if tagged:
         connection.execute(_EVENT_TAGS, {"events": tagged})
+    done.pictures += _count(connection, _PICTURES, runs=list(runs), picture=PICTURE)
     kept = {row[1] for row in stays}.union(thin)
     whole = [run for run in runs if run not in kept]
     if whole:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, text
 from argus_pipeline.batches.manifest import Manifest, parse_manifest
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
-from argus_pipeline.upkeep.pruning import KEPT_KINDS
+from argus_pipeline.upkeep.pruning import KEPT_KINDS, PICTURE
 from benchmarks.measuring.saying import say_now
 
 SPREAD: Final = timedelta(days=30)
@@ -164,8 +164,12 @@ def _ours(connection: Connection, template: Template) -> None:
 
 def _dagsters(connection: Connection, template: Template, *, everything: bool) -> None:
     given = {"run": template.run_id, "batch": template.batch, "kinds": list(KEPT_KINDS)}
+    given["picture"] = PICTURE
     here = "CAST(g.created AT TIME ZONE 'UTC' AS timestamp)"
     renamed = "replace(replace({}, :run, g.run_id), :batch, g.batch)"
+    event = renamed.format("e.event")
+    if not everything:
+        event = f"regexp_replace({event}, :picture, '', 'g')"
     stays = (
         "true"
         if everything
@@ -187,7 +191,7 @@ def _dagsters(connection: Connection, template: Template, *, everything: bool) -
         " FROM given g, run_tags t WHERE t.run_id = :run",
         "INSERT INTO event_logs (run_id, event, dagster_event_type, timestamp, step_key,"
         " asset_key, partition)"
-        f" SELECT g.run_id, {renamed.format('e.event')}, e.dagster_event_type, {here}, e.step_key,"
+        f" SELECT g.run_id, {event}, e.dagster_event_type, {here}, e.step_key,"
         " e.asset_key, CASE WHEN e.partition IS NOT NULL THEN g.batch END"
         f" FROM given g, event_logs e WHERE e.run_id = :run AND {stays} ORDER BY g.created, e.id",
         "INSERT INTO asset_event_tags (event_id, asset_key, key, value, event_timestamp)"

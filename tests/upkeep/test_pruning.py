@@ -39,9 +39,14 @@ def raw_batch(context: dg.AssetExecutionContext) -> Iterator[Any]:
     yield dg.MaterializeResult(metadata={"n": 1}, check_results=[dg.AssetCheckResult(passed=True)])
 
 
+PICTURE = "![codes](data:image/png;base64,iVBORw0KGgo/+A==)"
+LINK = "\n\n`s3://bucket/charts/codes.html`"
+
+
 @dg.asset(deps=[raw_batch], partitions_def=BATCHES)
-def report() -> None:
+def report() -> dg.MaterializeResult:
     """What a batch is done with."""
+    return dg.MaterializeResult(metadata={"codes": dg.MetadataValue.md(PICTURE + LINK)})
 
 
 @dg.asset(deps=[report], check_specs=[dg.AssetCheckSpec("adds_up", asset="fleet")])
@@ -132,6 +137,15 @@ class Records:
         found["reports"] = {name: run_records.newest_report(self.instance, name) for name in names}
         return found
 
+    def shown(self, batch: str) -> object:
+        """The Markdown of a batch's newest report."""
+        found = self.instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=dg.AssetKey("report"), asset_partitions=[batch]), 1
+        )
+        event = found.records[0].asset_materialization
+        assert event is not None
+        return event.metadata["codes"].value
+
     def events(self, run: str) -> int:
         return len(self.instance.all_logs(run))
 
@@ -171,6 +185,15 @@ def test_what_is_known_of_every_partition_is_the_same_afterwards(records: Record
     assert records.events(old[5]) == failed, "why it failed is still to be read"
     assert records.prune() == Pruned(left=3)
     assert records.state() == before
+
+
+def test_what_stays_of_an_old_run_has_its_links_and_no_pictures(records: Records) -> None:
+    old, _ = records.run("old"), records.run("young")
+    records.age(old)
+    assert records.shown("old") == PICTURE + LINK
+    assert records.prune().pictures == 1
+    assert records.shown("old") == LINK
+    assert records.shown("young") == PICTURE + LINK
 
 
 def test_dagsters_own_way_makes_the_partition_missing(records: Records) -> None:
