@@ -52,6 +52,8 @@ _SAMPLE_S: Final = 2.0
 
 def main() -> int:
     options = _options()
+    # So that `kill` stops the stack as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     ground = OwnGround(1)
     try:
         say_now("starting the stack")
@@ -188,7 +190,7 @@ def _wait(ground: OwnGround, batches: Sequence[str], minutes: float) -> list[str
         if time.monotonic() - said > 30:
             said = time.monotonic()
             say_now(f"{len(batches) - len(left)} of {len(batches)} reports")
-        time.sleep(2)
+        time.sleep(5)
 
 
 def _latencies(ground: OwnGround, batches: Sequence[client.Batch]) -> list[float]:

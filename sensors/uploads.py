@@ -50,8 +50,10 @@ from resources.object_store import ObjectStoreResource
 # Dagster starts the run with the highest number first.
 PRIORITY_TAGS: Final = {"P0": "10", "P1": "0", "P2": "-10"}
 SECONDS_BETWEEN_TICKS: Final = 5
-# Known manifests are looked at again until a tick is that old, so on a busy machine at fewer.
-RECHECKS_S: Final = 1.0
+# A tick may take five seconds, also on a busy machine: it reads manifests until it is so old,
+READ_S: Final = 1.0
+# and requests as many runs as can be created before it is that old.
+LOOK_S: Final = 2.5
 
 batch_job = define_asset_job(
     JOB,
@@ -81,15 +83,12 @@ def completed_uploads(
         arrivals.list_folders(store, arrivals.days_to_look_at(datetime.now(UTC), look_back))
     )
     known = set(context.instance.get_dynamic_partitions(PARTITIONS_NAME))
-    now, new_position = arrivals.without_a_backlog(folders, known, cursor)
-    unknown, again = arrivals.folders_to_read(now, known, cursor, arrivals.RECHECKS_PER_TICK)
-    candidates = list(arrivals.read_candidates(store, unknown))
-    position = cursor.position
-    for some in arrivals.portions(again, arrivals.RECHECKED_TOGETHER):
-        candidates += arrivals.read_candidates(store, some)
-        position = some[-1].name
-        if time.monotonic() - began > RECHECKS_S:
-            break
+    candidates, position, new_position = arrivals.read_for_a_while(
+        store,
+        arrivals.turns(folders, known, cursor),
+        cursor,
+        lambda: time.monotonic() - began > READ_S,
+    )
     with session(database.engine()) as opened:
         accepted_etags = manifest_etags(opened, [c.folder.name for c in candidates])
     found = arrivals.decide(
@@ -106,7 +105,8 @@ def completed_uploads(
         pace = cursor.pace.measured(newest_created(connection, cursor.pace.requested))
         # Dagster would skip these itself; but they would take the places of others in this look.
         waiting = run_keys_taken(connection, asked_before)
-    accepted = [c for c in found.accepted if _run_key(c) not in waiting][: pace.affordable()]
+    accepted = [c for c in found.accepted if _run_key(c) not in waiting]
+    accepted = accepted[: pace.affordable(LOOK_S - (time.monotonic() - began))]
     for candidate in accepted:
         if candidate.folder.manifest_key in cursor.rejected:
             store.delete(arrivals.rejection_key(candidate.folder.name))

@@ -8,11 +8,11 @@ be read, the same arrivals are found again and Dagster's run keys keep them from
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import Final
 from urllib.parse import quote
 
@@ -26,7 +26,7 @@ from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
 DEFAULT_LOOK_BACK_DAYS: Final = 7
 # A known manifest may be mended, so each tick looks at some of them again, in turn.
 RECHECKS_PER_TICK: Final = 200
-RECHECKED_TOGETHER: Final = 40
+READ_TOGETHER: Final = 16
 # An archive that is adopted brings tens of thousands at once, and a tick should take seconds.
 NEW_PER_TICK: Final = 200
 _THREADS: Final = 8
@@ -105,37 +105,63 @@ def days_to_look_at(now: datetime, look_back_days: int) -> Sequence[date]:
     return [today + timedelta(days=offset) for offset in range(-look_back_days, 2)]
 
 
-def without_a_backlog(
-    folders: Sequence[Folder], known: Collection[str], cursor: Cursor, most: int = NEW_PER_TICK
-) -> tuple[Sequence[Folder], str]:
-    """The folders that one look can deal with: at most so many unknown batches, and all known ones.
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Whose manifests a look reads, in the order in which it does for as long as it has time.
 
-    Half of the places are for the newest ids, so that an upload of now need not wait for an
-    archive that was adopted; the others are taken in turn.
-
-    Returns:
-        The folders, and the position up to which unknown batches have now had their turn.
+    Attributes:
+        newest: of unknown batches, the newest first: an upload of now need not wait for an archive
+            that was adopted.
+        unknown: of the others that are unknown, those whose turn it is.
+        known: of the known ones, those whose turn it is: a manifest may be mended.
     """
-    names = sorted({f.name for f in folders if f.name not in known})
-    if len(names) <= most:
-        return folders, ""
-    waiting = names[: -(most // 2)]
-    turn = in_turn(waiting, cursor.new_position, most - most // 2)
-    left_out = set(waiting) - set(turn)
-    return [f for f in folders if f.name not in left_out], turn[-1]
+
+    newest: Sequence[Folder]
+    unknown: Sequence[Folder]
+    known: Sequence[Folder]
 
 
-def folders_to_read(
-    folders: Sequence[Folder], known: Collection[str], cursor: Cursor, rechecks: int
-) -> tuple[Sequence[Folder], Sequence[Folder]]:
-    """Choose whose manifests are read now: all unknown batches, and some of the known ones in turn.
-
-    Returns:
-        The folders of unknown batches, and those of known ones in the order of their turn.
-    """
-    unknown = [f for f in folders if f.name not in known]
+def turns(
+    folders: Sequence[Folder],
+    known: Collection[str],
+    cursor: Cursor,
+    *,
+    most: int = NEW_PER_TICK,
+    rechecks: int = RECHECKS_PER_TICK,
+) -> Turns:
+    """Choose whose manifests may be read now: at most so many unknown batches, and known ones."""
+    unknown: dict[str, list[Folder]] = {}
+    for folder in sorted((f for f in folders if f.name not in known), key=lambda f: f.name):
+        unknown.setdefault(folder.name, []).append(folder)
+    names = list(unknown)
+    newest = names[-((min(len(names), most) + 1) // 2) :][::-1]
+    others = in_turn(names[: -len(newest) or None], cursor.new_position, most - len(newest))
     old = (f for f in folders if f.name in known)
-    return unknown, in_turn(old, cursor.position, rechecks, key=lambda f: f.name)
+    return Turns(
+        [folder for name in newest for folder in unknown[name]],
+        [folder for name in others for folder in unknown[name]],
+        in_turn(old, cursor.position, rechecks, key=lambda f: f.name),
+    )
+
+
+def read_for_a_while(
+    store: ObjectStore, now: Turns, cursor: Cursor, time_is_over: Callable[[], bool]
+) -> tuple[list[Candidate], str, str]:
+    """Read manifests, some of each kind in turn and at least that, until the time is over.
+
+    Returns:
+        The candidates, and up to which known and which unknown batch they have had their turn.
+    """
+    found: list[Candidate] = []
+    position, new_position = cursor.position, cursor.new_position
+    kinds = (portions(kind, READ_TOGETHER) for kind in (now.newest, now.unknown, now.known))
+    for newest, unknown, known in zip_longest(*kinds):
+        found += read_candidates(store, [*(newest or ()), *(unknown or ()), *(known or ())])
+        new_position = unknown[-1].name if unknown else new_position
+        position = known[-1].name if known else position
+        if time_is_over():
+            break
+    return found, position, new_position
 
 
 def portions(folders: Sequence[Folder], size: int) -> Iterator[Sequence[Folder]]:

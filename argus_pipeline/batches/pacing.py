@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 TICK_S: Final = 1.5
-"""For creating runs, of the five seconds that a tick may take."""
+"""For creating runs, at the most, of the five seconds that a tick may take."""
 LEAST: Final = 2
 """From two on their distance in time is seen."""
 MOST: Final = 200
-_FIRST_GUESS_S: Final = 0.3
+_FIRST_GUESS_S: Final = 0.5
+_FASTER: Final = 0.7
+"""What seconds become at the most from one tick to the next: a busy machine is busy by bursts."""
 T = TypeVar("T")
 
 
@@ -62,12 +64,16 @@ class Pace:
         if len(created) < LEAST:
             return self
         each = (max(created) - min(created)) / (len(created) - 1)
-        return Pace(each, self.requested)
+        return Pace(max(each, _FASTER * self.seconds_a_run), self.requested)
 
-    def affordable(self) -> int:
-        """How many runs this tick may request: never more than twice as many as were measured."""
+    def affordable(self, seconds: float = TICK_S) -> int:
+        """How many runs this tick may request: never more than twice as many as were measured.
+
+        Args:
+            seconds: what is left of the tick; counted for `TICK_S` at the most.
+        """
         usual = int(TICK_S / _FIRST_GUESS_S)
         at_most = min(MOST, max(usual, 2 * self.requested))
         if self.seconds_a_run <= 0:
             return at_most
-        return max(LEAST, int(min(at_most, TICK_S / self.seconds_a_run)))
+        return max(LEAST, int(min(at_most, min(seconds, TICK_S) / self.seconds_a_run)))

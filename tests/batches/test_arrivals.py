@@ -9,14 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argus_pipeline.batches.arrivals import (
+    READ_TOGETHER,
     Candidate,
     Cursor,
     Folder,
     days_to_look_at,
     decide,
-    folders_to_read,
     portions,
-    without_a_backlog,
+    read_for_a_while,
+    turns,
 )
 from argus_pipeline.batches.manifest import BatchFile, Manifest
 from argus_pipeline.batches.pacing import Pace
@@ -131,17 +132,14 @@ def test_a_cursor_reads_back_as_written(
 
 
 def test_all_unknown_folders_are_read_and_the_known_ones_in_turn() -> None:
-    folders = [Folder(DAY, f"known-{i}") for i in range(5)] + [Folder(DAY, "new")]
-    known = {f"known-{i}" for i in range(5)}
-    seen: set[str] = set()
-    position = ""
+    folders = [Folder(DAY, f"b{i}") for i in range(5)]
+    known, position, seen = {"b0", "b1", "b2"}, "", []
     for _ in range(3):
-        unknown, again = folders_to_read(folders, known, Cursor(position), 2)
-        assert [folder.name for folder in unknown] == ["new"]
-        assert len(again) == 2
-        position = again[-1].name
-        seen |= {folder.name for folder in again}
-    assert seen == known
+        now = turns(folders, known, Cursor(position), rechecks=2)
+        assert [f.name for f in (*now.newest, *now.unknown)] == ["b4", "b3"]
+        seen += [folder.name for folder in now.known]
+        position = seen[-1]
+    assert seen == ["b0", "b1", "b2", "b0", "b1", "b2"]
 
 
 def test_copies_of_a_batch_are_never_parted() -> None:
@@ -151,11 +149,6 @@ def test_copies_of_a_batch_are_never_parted() -> None:
     assert list(portions([], 2)) == []
 
 
-def test_what_one_look_can_deal_with_is_left_as_it_is() -> None:
-    folders = [Folder(DAY, f"b{i}") for i in range(5)]
-    assert without_a_backlog(folders, {"b0"}, Cursor(new_position="b3"), 4) == (folders, "")
-
-
 def test_of_a_backlog_the_newest_are_read_each_time_and_the_others_in_turn() -> None:
     archive = [Folder(DAY, f"2019-{i:03}") for i in range(100)]
     folders = [Folder(DAY, "known"), *archive]
@@ -163,21 +156,50 @@ def test_of_a_backlog_the_newest_are_read_each_time_and_the_others_in_turn() -> 
     for look in range(20):
         upload = Folder(DAY, f"2026-{look:03}")
         folders.append(upload)
-        now, position = without_a_backlog(folders, {"known"}, cursor, 20)
-        names = {folder.name for folder in now}
-        assert {"known", upload.name} <= names, "an upload of now does not wait"
-        assert len(names - {"known"}) == 20
-        cursor = Cursor(new_position=position)
+        now = turns(folders, {"known"}, cursor, most=20)
+        assert now.newest[0] == upload, "an upload of now does not wait"
+        names = {folder.name for folder in (*now.newest, *now.unknown)}
+        assert len(names) == 20
+        cursor = Cursor(new_position=now.unknown[-1].name)
         seen |= names
-    assert {folder.name for folder in folders} == seen, "and nothing waits for ever"
+    assert {folder.name for folder in folders} == seen | {"known"}, "and nothing waits for ever"
 
 
 def test_the_copies_of_a_batch_are_looked_at_together() -> None:
     copies = [Folder(DAY, "b0"), Folder(date(2026, 11, 24), "b0")]
-    now, _ = without_a_backlog(
-        [*copies, *(Folder(DAY, f"b{i}") for i in range(1, 9))], set(), Cursor(), 4
-    )
-    assert set(copies) <= set(now)
+    others = [Folder(DAY, f"b{i}") for i in range(1, 9)]
+    now = turns([*others, *copies], set(), Cursor(), most=4)
+    assert now.unknown[:2] == copies
+    now = turns([*copies, *(Folder(DAY, f"a{i}") for i in range(1, 9))], set(), Cursor(), most=4)
+    assert now.newest[:2] == copies
+
+
+def test_a_look_without_time_reads_some_of_each_kind_and_the_next_goes_on(object_store) -> None:
+    known = {f"a{i:02}" for i in range(40)}
+    unknown = [f"b{i:02}" for i in range(80)]
+    folders = [Folder(DAY, name) for name in [*sorted(known), *unknown]]
+    for folder in folders:
+        object_store.put(folder.manifest_key, b"{}")
+    cursor, seen = Cursor(), set()
+    for look in range(3):
+        now = turns(folders, known, cursor)
+        found, *positions = read_for_a_while(object_store, now, cursor, lambda: True)
+        names = {one.folder.name for one in found}
+        assert len(names & known) == READ_TOGETHER
+        assert names >= set(unknown[-READ_TOGETHER:]), look
+        assert len(names) == 3 * READ_TOGETHER
+        cursor, seen = Cursor(positions[0], {}, positions[1]), seen | names
+    assert seen >= known, "all the known ones had their turn"
+    assert seen >= set(unknown[:40]), "and of the others the older half"
+
+
+def test_a_look_with_time_reads_all(object_store) -> None:
+    folders = [Folder(DAY, f"b{i:02}") for i in range(70)]
+    for folder in folders:
+        object_store.put(folder.manifest_key, b"{}")
+    now = turns(folders, {"b00"}, Cursor())
+    found, *_ = read_for_a_while(object_store, now, Cursor(), lambda: False)
+    assert {one.folder for one in found} == set(folders)
 
 
 def test_the_window_holds_the_days_back_and_tomorrow() -> None:
