@@ -12,6 +12,7 @@ The full size is `--batches 500`, about 15 CPU s each: an hour on 2 cores.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import threading
