@@ -251,6 +251,13 @@ def newest_created(connection: Connection, most: int) -> list[float]:
     return [_read(at).timestamp() for at in times]
 
 
+def database_now(connection: Connection) -> float:
+    """The database's clock, by which `newest_created` tells times."""
+    now = connection.scalar(text("SELECT CURRENT_TIMESTAMP").columns(column("now", DateTime)))
+    assert isinstance(now, datetime)
+    return (now.astimezone(UTC) if now.tzinfo else _read(now)).timestamp()
+
+
 def count_attempts(connection: Connection) -> int:
     """How many runs of batches are further attempts that the recovery sensor requested."""
     statement = text("SELECT count(*) FROM run_tags WHERE key = :key AND value LIKE :attempt")

@@ -38,7 +38,7 @@ from argus_pipeline.run_records import (
     SIZE_TAG,
     run_rows,
 )
-from argus_pipeline.run_tables import newest_created, run_keys_taken
+from argus_pipeline.run_tables import database_now, newest_created, run_keys_taken
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
 from assets.common import batches
@@ -52,8 +52,9 @@ PRIORITY_TAGS: Final = {"P0": "10", "P1": "0", "P2": "-10"}
 SECONDS_BETWEEN_TICKS: Final = 5
 # A tick may take five seconds, also on a busy machine: it reads manifests until it is so old,
 READ_S: Final = 1.0
-# and requests as many runs as can be created before it is that old.
+# and requests as many runs as can be created before it is that old, or within a second.
 LOOK_S: Final = 2.5
+LEAST_S: Final = 1.0
 
 batch_job = define_asset_job(
     JOB,
@@ -100,16 +101,19 @@ def completed_uploads(
         new_position=new_position,
     )
     observations = [_report_rejected(context, store, candidate) for candidate in found.rejected]
+    # Mended, whether it fits into this look or not: the next cursor no longer knows.
+    for candidate in found.accepted:
+        if candidate.folder.manifest_key in cursor.rejected:
+            store.delete(arrivals.rejection_key(candidate.folder.name))
     asked_before = [_run_key(c) for c in found.accepted if c.folder.name in known]
     with run_rows(context.instance) as connection:
         pace = cursor.pace.measured(newest_created(connection, cursor.pace.requested))
+        pace = replace(pace, asked_at=database_now(connection))
         # Dagster would skip these itself; but they would take the places of others in this look.
         waiting = run_keys_taken(connection, asked_before)
     accepted = [c for c in found.accepted if _run_key(c) not in waiting]
-    accepted = accepted[: pace.affordable(LOOK_S - (time.monotonic() - began))]
-    for candidate in accepted:
-        if candidate.folder.manifest_key in cursor.rejected:
-            store.delete(arrivals.rejection_key(candidate.folder.name))
+    left = max(LOOK_S - (time.monotonic() - began), LEAST_S)
+    accepted = accepted[: pace.affordable(left)]
     if accepted:
         align_pools(context.instance, (PARSER_POOL, DIAGNOSIS_POOL))
     new = [c.folder.name for c in accepted if c.folder.name not in known]

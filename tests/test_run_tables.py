@@ -62,11 +62,13 @@ def test_what_ran_is_told_as_it_is(instance: dg.DagsterInstance) -> None:
         assert run_tables.failed_lately(rows, now + HOUR) == {}
         assert run_tables.run_keys_taken(rows, ["b1:etag", "b9:etag"]) == {"b1:etag"}
         created = run_tables.newest_created(rows, 3)
+        clock = run_tables.database_now(rows)
         assert run_tables.count_attempts(rows) == 2
     # SQLite keeps whole seconds.
     first, last = began.timestamp() - 1, now.timestamp() + 1
     assert len(created) == 3
     assert all(first <= at <= last for at in created)
+    assert max(created) - 1 <= clock <= last + 60
 
     with run_records.event_rows(instance) as rows:
         assert set(run_tables.partitions_added(rows, began - HOUR, now + HOUR)) == {"b1", "b2"}

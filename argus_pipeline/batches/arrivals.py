@@ -8,7 +8,8 @@ be read, the same arrivals are found again and Dagster's run keys keep them from
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -110,8 +111,8 @@ class Turns:
     """Whose manifests a look reads, in the order in which it does for as long as it has time.
 
     Attributes:
-        newest: of unknown batches, the newest first: an upload of now need not wait for an archive
-            that was adopted.
+        newest: the few newest that are unknown, newest first: an upload of now need not wait for
+            an archive that was adopted.
         unknown: of the others that are unknown, those whose turn it is.
         known: of the known ones, those whose turn it is: a manifest may be mended.
     """
@@ -134,7 +135,7 @@ def turns(
     for folder in sorted((f for f in folders if f.name not in known), key=lambda f: f.name):
         unknown.setdefault(folder.name, []).append(folder)
     names = list(unknown)
-    newest = names[-((min(len(names), most) + 1) // 2) :][::-1]
+    newest = names[-min(READ_TOGETHER, (min(len(names), most) + 1) // 2) or None :][::-1]
     others = in_turn(names[: -len(newest) or None], cursor.new_position, most - len(newest))
     old = (f for f in folders if f.name in known)
     return Turns(
@@ -220,11 +221,27 @@ def decide(
                 rejected.append(candidate)
         elif accepted_etags.get(name) != candidate.etag:
             accepted.append(candidate)
-    urgent_first = sorted(
-        accepted, key=lambda c: (c.manifest.priority if c.manifest else "", c.folder.name)
-    )
+    accepted.sort(key=_priority)
+    urgent_first = [
+        candidate
+        for _, equals in groupby(accepted, key=_priority)
+        for candidate in _from_both_ends(equals)
+    ]
     following = Cursor(position, remembered, new_position)
     return Arrivals(tuple(urgent_first), tuple(rejected), following)
+
+
+def _priority(candidate: Candidate) -> str:
+    return candidate.manifest.priority if candidate.manifest else ""
+
+
+def _from_both_ends(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+    """The oldest, the newest, the second oldest …: neither an archive nor an upload waits long."""
+    left = deque(sorted(candidates, key=lambda c: c.folder.name))
+    while left:
+        yield left.popleft()
+        if left:
+            yield left.pop()
 
 
 def list_folders(store: ObjectStore, days: Sequence[date]) -> Iterator[Folder]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 TICK_S: Final = 1.5
 """For creating runs, at the most, of the five seconds that a tick may take."""
-LEAST: Final = 2
-"""From two on their distance in time is seen."""
+LEAST: Final = 1
 MOST: Final = 200
 _FIRST_GUESS_S: Final = 0.5
+_LONGEST_S: Final = 60.0
+"""More than that is a clock that was set, or somebody else's run."""
 _FASTER: Final = 0.7
 """What seconds become at the most from one tick to the next: a busy machine is busy by bursts."""
 T = TypeVar("T")
@@ -41,10 +42,12 @@ class Pace:
     Attributes:
         seconds_a_run: as measured the last time.
         requested: how many runs the last tick requested.
+        asked_at: when it did, by the clock that tells when runs were created.
     """
 
     seconds_a_run: float = _FIRST_GUESS_S
     requested: int = 0
+    asked_at: float = 0.0
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Pace:
@@ -53,7 +56,9 @@ class Pace:
         Raises:
             AttributeError, KeyError, TypeError, ValueError: it did not.
         """
-        return cls(float(content["seconds_a_run"]), int(content["requested"]))
+        return cls(
+            float(content["seconds_a_run"]), int(content["requested"]), float(content["asked_at"])
+        )
 
     def measured(self, created: Sequence[float]) -> Pace:
         """The pace now.
@@ -61,10 +66,12 @@ class Pace:
         Args:
             created: when the runs of the last tick were created, in seconds.
         """
-        if len(created) < LEAST:
+        if not created or not self.asked_at:
             return self
-        each = (max(created) - min(created)) / (len(created) - 1)
-        return Pace(max(each, _FASTER * self.seconds_a_run), self.requested)
+        each = (max(created) - self.asked_at) / len(created)
+        if not 0 <= each <= _LONGEST_S:
+            return self
+        return replace(self, seconds_a_run=max(each, _FASTER * self.seconds_a_run))
 
     def affordable(self, seconds: float = TICK_S) -> int:
         """How many runs this tick may request: never more than twice as many as were measured.

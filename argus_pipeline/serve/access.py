@@ -51,14 +51,11 @@ class Reader:
         return text if self.sees_vehicles else masking.masked(text, *vehicles)
 
     def about(self, batch: str, vehicle: str | None, text: str) -> str:
-        """A text about one batch as this reader sees it.
-
-        Before a manifest is verified nothing but the batch's id tells the vehicle's name.
-        """
+        """A text about one batch as this reader sees it."""
         if self.sees_vehicles:
             return text
-        name = vehicle or masking.vehicle_in(batch)
-        return self.text(text.replace(batch, self.batch(batch)), *([name] if name else []))
+        text = text.replace(batch, self.batch(batch))
+        return masking.masked(text, *masking.names_in(batch, vehicle))
 
 
 def context_of(request: Request) -> Context:

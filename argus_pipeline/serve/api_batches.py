@@ -16,6 +16,7 @@ from argus_pipeline.serve.access import ContextNow, Reader, ReaderNow, require
 from argus_pipeline.serve.answers import answer, as_json, chosen
 from argus_pipeline.serve.batch_lists import MOST, Filters, Line, Page, list_batches
 from argus_pipeline.serve.context import Context
+from argus_pipeline.serve.masking import names_in
 from argus_pipeline.serve.parameters import (
     DRAWING_POLICY,
     NOT_MODIFIED,
@@ -96,7 +97,7 @@ async def one_batch(
 ) -> Response:
     """One batch and its stage; also one that is being uploaded."""
     line = await context.line(await context.resolve(batch))
-    return as_json(request, reader, shown(reader, line), *named(line.vehicle))
+    return as_json(request, reader, shown(reader, line), *names_in(line.batch, line.vehicle))
 
 
 @router.get(
@@ -173,11 +174,6 @@ def shown(reader: Reader, line: Line) -> dict[str, Any]:
         if content[name]:
             content[name] = reader.about(line.batch, line.vehicle, content[name])
     return content
-
-
-def named(vehicle: str | None) -> tuple[str, ...]:
-    """The names to be hidden in a text about a vehicle."""
-    return (vehicle,) if vehicle else ()
 
 
 def _page_policy(form: str) -> dict[str, str]:

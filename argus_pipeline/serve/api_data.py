@@ -12,8 +12,8 @@ from fastapi import APIRouter, Query, Request, Response
 from argus_pipeline.serve import shapes
 from argus_pipeline.serve.access import ContextNow, Reader, ReaderNow, require
 from argus_pipeline.serve.answers import answer, as_json, chosen, csv_text, json_bytes
-from argus_pipeline.serve.api_batches import named
 from argus_pipeline.serve.context import Context
+from argus_pipeline.serve.masking import names_in
 from argus_pipeline.serve.parameters import (
     CHART_FORMS,
     DRAWING_POLICY,
@@ -54,9 +54,8 @@ async def messages(
     found = await context.resolve(batch)
     line = await context.line(found)
     around = await read_messages(context, found, recording, offset, table, before, after)
-    return as_json(
-        request, reader, {"batch": reader.batch(found), **asdict(around)}, *named(line.vehicle)
-    )
+    content = {"batch": reader.batch(found), **asdict(around)}
+    return as_json(request, reader, content, *names_in(found, line.vehicle))
 
 
 async def read_messages(
@@ -131,11 +130,10 @@ async def statistics(
         if form == "parquet":
             return data
         frame = pl.read_parquet(io.BytesIO(data))
-        rows = frame.to_dicts()
+        rows, hidden = frame.to_dicts(), names_in(found, line.vehicle)
         if form == "json":
-            return json_bytes(reader, {"rows": [_flat(row) for row in rows]}, *named(line.vehicle))
-        text = csv_text(frame.columns, rows)
-        return reader.text(text, *named(line.vehicle)).encode()
+            return json_bytes(reader, {"rows": [_flat(row) for row in rows]}, *hidden)
+        return reader.text(csv_text(frame.columns, rows), *hidden).encode()
 
     return answer(request, await context.shared.run(make), TABLE_FORMS[form])
 

@@ -10,6 +10,7 @@ from argus_pipeline.serve import shapes
 from argus_pipeline.serve.access import ContextNow, Reader, ReaderNow, require
 from argus_pipeline.serve.answers import as_json, json_bytes
 from argus_pipeline.serve.context import Context
+from argus_pipeline.serve.masking import names_in
 from argus_pipeline.serve.parameters import NOT_MODIFIED, BatchId
 from argus_pipeline.serve.problems import Refused, documented
 from argus_pipeline.serve.tokens import JUDGE
@@ -29,8 +30,9 @@ async def feedback(
 
     found = await context.resolve(batch)
     words = await context.shared.run(lambda: feedback_on(context.engine, found))
+    line = await context.line(found)
     content = {"batch": reader.batch(found), "feedback": [_said(word) for word in words]}
-    return as_json(request, reader, content)
+    return as_json(request, reader, content, *names_in(found, line.vehicle))
 
 
 @router.post("/batches/{batch}/feedback", response_model=shapes.FeedbackShape, status_code=201,
@@ -41,7 +43,9 @@ async def judge(
     """Confirm or correct a diagnosis. Takes a token with the scope `judge`; its name is kept."""
     found = await context.resolve(batch)
     kept = await keep_judgement(context, reader, found, word)
-    return Response(json_bytes(reader, _said(kept)), 201, media_type="application/json")
+    line = await context.line(found)
+    told = json_bytes(reader, _said(kept), *names_in(found, line.vehicle))
+    return Response(told, 201, media_type="application/json")
 
 
 async def keep_judgement(

@@ -176,7 +176,13 @@ def found_content(reader: Reader, found: Any) -> dict[str, Any]:
             for match in found.articles
         ],
         "past": [
-            {**asdict(one), "batch": reader.batch(one.batch), "standing": one.standing.value}
+            {
+                **asdict(one),
+                "batch": reader.batch(one.batch),
+                "standing": one.standing.value,
+                "cause": reader.about(one.batch, None, one.cause),
+                "note": reader.about(one.batch, None, one.note),
+            }
             for one in found.past
         ],
         "batches": [shown(reader, line) for line in found.batches],

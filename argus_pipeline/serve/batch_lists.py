@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Engine, Select, Text, exists, literal_column, select, tuple_
+from sqlalchemy import Engine, Select, Text, exists, func, literal_column, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
 from argus_pipeline import run_tables
@@ -124,7 +124,7 @@ def list_batches(
         BadInput: the cursor is none of ours.
         Unavailable: a database does not answer.
     """
-    after = _read_cursor(cursor)
+    after = _read_cursor(engine, cursor)
     wanted = filters.stage
     if wanted is None or wanted is Stage.DONE:
         return _walk(engine, runs, bucket, exact, filters, after, limit)
@@ -134,7 +134,7 @@ def list_batches(
     if after is None and _nothing_but_stage(filters):
         lines = [*(Line(name, Stage.QUEUED) for name in names if name not in known), *lines]
     staged = with_stages(lines, runs, bucket, exact)
-    return _page([line for line in staged if line.stage is wanted], limit)
+    return _page(engine, [line for line in staged if line.stage is wanted], limit)
 
 
 def candidates(runs: Engine | None, bucket: Bucket, wanted: Stage | None = None) -> list[str]:
@@ -271,12 +271,12 @@ def _walk(
         staged = with_stages(rows, runs, bucket, exact)
         found += [line for line in staged if filters.stage in (None, line.stage)]
         if len(found) > limit or len(rows) <= limit:
-            return _page(found, limit)
+            return _page(engine, found, limit)
         last = rows[-1]
         assert last.arrived is not None
         after = (last.arrived, last.batch)
         if looked >= _LOOKED_AT:
-            return Page(found, _cursor(last))
+            return Page(found, _cursor(engine, last))
 
 
 def _lines(
@@ -370,33 +370,44 @@ def _nothing_but_stage(filters: Filters) -> bool:
     return replace(filters, stage=None) == Filters()
 
 
-def _page(lines: Sequence[Line], limit: int) -> Page:
+def _page(engine: Engine, lines: Sequence[Line], limit: int) -> Page:
     if len(lines) <= limit:
         return Page(lines)
     shown = lines[:limit]
-    return Page(shown, _cursor(shown[-1]))
+    return Page(shown, _cursor(engine, shown[-1]))
 
 
-def _cursor(line: Line) -> str | None:
-    """Where a page ends. Lines without a row come first and are few: no page ends in them."""
+def _cursor(engine: Engine, line: Line) -> str | None:
+    """Where a page ends. Lines without a row come first and are few: no page ends in them.
+
+    It says when the last line arrived, and which of those of that moment it is: an id would tell
+    the vehicle's name.
+    """
     if line.arrived is None:
         return None
-    place = json.dumps([line.arrived.isoformat(), line.batch])
+    same = select(func.count()).where(
+        Batch.registered_at == line.arrived, Batch.batch >= line.batch
+    )
+    with translated(engine), engine.connect() as connection:
+        which = connection.execute(same).scalar_one()
+    place = json.dumps([line.arrived.isoformat(), which])
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str | None) -> tuple[datetime, str] | None:
+def _read_cursor(engine: Engine, cursor: str | None) -> tuple[datetime, str] | None:
     if not cursor:
         return None
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        moment, batch = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+        moment, which = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
         arrived = datetime.fromisoformat(moment)
-        if arrived.tzinfo is None or not isinstance(batch, str) or "\0" in batch:
+        if arrived.tzinfo is None or type(which) is not int or not 0 < which < 2**31:
             raise ValueError
-        batch.encode()
     except (ValueError, TypeError):
         raise BadInput(
             "the cursor is none", where="cursor", expected="`next` of the page before"
         ) from None
-    return arrived, batch
+    same = select(Batch.batch).where(Batch.registered_at == arrived).order_by(Batch.batch.desc())
+    with translated(engine), engine.connect() as connection:
+        batch = connection.execute(same.offset(which - 1).limit(1)).scalar_one_or_none()
+    return arrived, batch or ""

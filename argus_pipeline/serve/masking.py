@@ -15,6 +15,9 @@ _SHOWN: Final = 3
 # ISO 3779: 17 characters without I, O and Q; the serial number at the end has digits.
 _VIN: Final = re.compile(r"(?<![A-Za-z0-9])[A-HJ-NPR-Za-hj-npr-z0-9]{13}[0-9]{4}(?![A-Za-z0-9])")
 _ID: Final = re.compile(r"(\d{8}T\d{6}Z-)(.+)(-[0-9A-Za-z]+)")
+_ID_IN_TEXT: Final = re.compile(
+    r"(?<![A-Za-z0-9])\d{8}T\d{6}Z-[A-Za-z0-9._-]+-[0-9A-Za-z]+(?![A-Za-z0-9-])"
+)
 _LETTER: Final = re.compile(r"[A-Za-z]")
 
 
@@ -26,7 +29,8 @@ def mask(vehicle: str) -> str:
 
 
 def masked(text: str, *vehicles: str) -> str:
-    """The text without these vehicles' names and without anything that looks like a VIN."""
+    """The text without these vehicles' names, and those in ids of batches, and what may be VINs."""
+    text = _ID_IN_TEXT.sub(lambda found: hidden(found[0]), text)
     for vehicle in vehicles:
         for form in dict.fromkeys([vehicle, vehicle.upper(), vehicle.lower()]):
             text = text.replace(form, mask(form))
@@ -40,10 +44,17 @@ def hidden(batch: str) -> str:
     return f"{found[1]}{mask(found[2])}{found[3]}" if found else masked(batch)
 
 
-def vehicle_in(batch: str) -> str | None:
-    """The name of the vehicle that a batch's id holds; None where it is no id."""
+def names_in(batch: str, vehicle: str | None) -> tuple[str, ...]:
+    """What is to be hidden in a text about a batch.
+
+    Args:
+        batch: its id, which alone tells the name before a manifest is verified.
+        vehicle: of its manifest, once that is.
+    """
+    if vehicle:
+        return (vehicle,)
     found = _ID.fullmatch(batch)
-    return found[2] if found else None
+    return (found[2],) if found else ()
 
 
 def around(batch: str) -> tuple[str, str] | None:

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 
 from argus_pipeline.diagnosis.text import clean
 from argus_pipeline.errors import ArgusError, BadInput, Unavailable
+from argus_pipeline.serve.masking import masked
 from argus_pipeline.storage.object_store import ObjectMissing
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -75,14 +76,17 @@ def problem(
     hint: str | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """An answer that says what is wrong; values from outside are made one harmless line."""
+    """An answer that says what is wrong; values from outside are made one harmless line.
+
+    Who asks is not known here, and knows what was asked: names of vehicles are hidden from all.
+    """
     given = {"where": where, "expected": expected, "hint": hint}
     content = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": clean(detail, _MAX),
-        **{name: clean(text, _MAX) for name, text in given.items() if text},
+        "detail": clean(masked(detail), _MAX),
+        **{name: clean(masked(text), _MAX) for name, text in given.items() if text},
     }
     return JSONResponse(content, status, headers, MEDIA_TYPE)
 

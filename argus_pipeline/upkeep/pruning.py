@@ -268,8 +268,8 @@ _EVENTS: Final = text(
     """
 )
 # A picture inside Markdown, in the JSON of an event; what stands beside it stays.
-PICTURE: Final = r"!\[[^]]*\]\(data:image/[a-z]+;base64,[A-Za-z0-9+/=]*\)"
-"""Regular expression of Postgres."""
+PICTURE: Final = r'!\[[^]\["]*\]\(data:image/[a-z+.-]+;base64,[A-Za-z0-9+/=]*\)'
+"""Regular expression of Postgres; it never leaves a string of JSON."""
 _PICTURES: Final = text(
     """
     UPDATE event_logs SET event = regexp_replace(event, :picture, '', 'g')

@@ -75,13 +75,18 @@ def fill(
     *,
     look_back: timedelta,
 ) -> None:
-    """Put these batches everywhere; manifests of the days that a sensor looks at, some reports."""
+    """Put these batches everywhere, in the order in which they came.
+
+    Manifests lie only under the days that a sensor looks at, reports only of the newest batches.
+    """
+    made = sorted(made, key=lambda one: one.manifest.created)
+    old, new = made[:-UNPRUNED], made[-UNPRUNED:]
     since = datetime.now(UTC) - look_back
     looked_at = [one for one in made if one.manifest.created > since]
 
-    # The reports that the first page of `argus status` asks for.
+    # The first page of `argus status` asks for those of the newest.
     report = store.get(keys.report(template.batch, "json"))
-    newest = sorted((one.manifest for one in made), key=lambda one: one.created)[-UNPRUNED:]
+    reports = [keys.report(one.manifest.batch, "json") for one in new]
 
     def put(one: Copy) -> tuple[str, str]:
         key = keys.incoming(one.manifest.created.date(), one.manifest.batch) + keys.MANIFEST_NAME
@@ -89,18 +94,19 @@ def fill(
 
     with ThreadPoolExecutor(_THREADS) as threads:
         etags = dict(threads.map(put, looked_at))
-        list(threads.map(lambda one: store.put(keys.report(one.batch, "json"), report), newest))
+        list(threads.map(lambda key: store.put(key, report), reports))
     say_now(f"{len(looked_at)} manifests are there")
-    for start in range(0, len(made), _ROWS_AT_ONCE):
-        some = made[start : start + _ROWS_AT_ONCE]
+    starts = range(0, len(old), _ROWS_AT_ONCE)
+    chunks = [old[start : start + _ROWS_AT_ONCE] for start in starts]
+    for number, some in enumerate([*chunks, new]):
         with ours.begin() as connection:
             _given(connection, some, etags)
             _ours(connection, template)
         with dagsters.begin() as connection:
             _given(connection, some, etags)
-            _dagsters(connection, template, everything=start + len(some) <= UNPRUNED)
-        if start % (10 * _ROWS_AT_ONCE) == 0:
-            say_now(f"{start + len(some)} of {len(made)} are in the databases")
+            _dagsters(connection, template, everything=some is new)
+        if number % 10 == 0:
+            say_now(f"{number * _ROWS_AT_ONCE + len(some)} of {len(made)} are in the databases")
     for engine in (ours, dagsters):
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("ANALYZE"))

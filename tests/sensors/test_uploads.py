@@ -133,8 +133,10 @@ def test_urgent_batches_get_the_higher_priority(sensor) -> None:
 def test_of_many_uploads_a_look_requests_as_many_as_can_be_created_in_its_time(sensor) -> None:
     for number in range(25):
         sensor.put(f"b{number:02}", priority="P0" if number == 24 else "P1")
-    looks = [[r.partition_key for r in sensor.tick().run_requests] for _ in range(7)]
-    assert len(looks[0]) == 3
+    looks: list[list[str]] = []
+    while len(looks) < 30 and (not looks or looks[-1]):
+        looks.append([r.partition_key for r in sensor.tick().run_requests])
+    assert 1 <= len(looks[0]) <= 3, "by the time that is left of it"
     assert looks[0][0] == "b24", "the urgent one does not wait"
     assert sorted(batch for look in looks for batch in look) == [f"b{n:02}" for n in range(25)]
     assert looks[-1] == [], "none is requested again while its run waits"

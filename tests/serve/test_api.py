@@ -147,10 +147,17 @@ def test_the_reason_of_a_rejection_names_no_vehicle_to_such_a_reader(world, serv
     try:
         with serve(FREE) as served, served.client(plain) as client:
             hidden = batch.replace(vehicle, "TES~-77")
-            for path in ("batches", "api/v1/batches", f"batches/{hidden}"):
+            for path in ("", "batches", "batches?stage=rejected", f"batches/{hidden}"):
                 answer = client.get(f"/{path}")
                 assert answer.status_code == 200
                 assert vehicle not in answer.text, path
+            for path in ("api/v1/batches?stage=rejected", "api/v1/fleet"):
+                answer = client.get(f"/{path}")
+                assert vehicle not in answer.text, path
+                assert hidden in answer.text, path
+            missing = client.get(f"/api/v1/batches/{hidden}/report")
+            assert missing.status_code == 404
+            assert missing.json()["where"] == hidden
             for path in (f"api/v1/batches/{hidden}", f"api/v1/batches/{hidden}/progress"):
                 answer = client.get(f"/{path}")
                 assert f"{hidden}: TES~-77 is no vehicle" in answer.text, path

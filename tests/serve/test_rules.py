@@ -31,6 +31,13 @@ def test_no_vin_is_left_in_a_text_whatever_stands_around_it(before: str, after: 
     assert VIN not in masked(f"{before}{VIN}{after}", VIN)
 
 
+def test_an_id_of_a_batch_is_hidden_in_whatever_text_it_stands() -> None:
+    batch = "20261123T101500Z-bench-07-7f3a"
+    text = f"'{batch}' is not {batch}/a.dlt, nor s3://b/reports/{batch}.json"
+    assert masked(text) == text.replace(batch, hidden(batch))
+    assert masked(masked(text)) == masked(text)
+
+
 def test_numbers_of_seventeen_digits_are_no_vehicles() -> None:
     assert masked("at 12345678901234567") == "at 12345678901234567"
     assert mask("bus7") == "b~"

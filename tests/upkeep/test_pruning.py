@@ -46,7 +46,12 @@ LINK = "\n\n`s3://bucket/charts/codes.html`"
 @dg.asset(deps=[raw_batch], partitions_def=BATCHES)
 def report() -> dg.MaterializeResult:
     """What a batch is done with."""
-    return dg.MaterializeResult(metadata={"codes": dg.MetadataValue.md(PICTURE + LINK)})
+    return dg.MaterializeResult(
+        metadata={
+            "a text": dg.MetadataValue.md("![ begins like a picture"),
+            "codes": dg.MetadataValue.md(PICTURE + LINK),
+        }
+    )
 
 
 @dg.asset(deps=[report], check_specs=[dg.AssetCheckSpec("adds_up", asset="fleet")])
