@@ -26,7 +26,8 @@ def end_left_tails(instance: DagsterInstance) -> int:
         # A run that this instance does not know is another stack's.
         if run is not None and run.is_finished:
             with suppress(psutil.Error):
-                process.terminate()
+                # It may have inherited that SIGTERM is ignored or blocked, and has nothing to tidy.
+                process.kill()
                 ended += 1
     return ended
 
