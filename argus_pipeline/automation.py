@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from dagster import DagsterInstance
-    from dagster._core.scheduler.instigation import InstigatorTick
+from typing import Final
 
 UPLOADS: Final = "completed_uploads"
 IN_A_ROW: Final = 3
 FOR_S: Final = 60.0
 """A sensor fails when so many looks in a row did, over so long; of a schedule one is enough."""
-_LATELY_S: Final = 600.0
-_A_WEEK_S: Final = 7 * 86_400.0
+LATELY_S: Final = 600.0
+A_WEEK_S: Final = 7 * 86_400.0
 """What failed longer ago is of a sensor or schedule that is off, or no more."""
-_LOOKS: Final = 150
-"""More than a sensor has in that time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One that has ended: when it began, and the reason where it failed."""
+
+    at: float
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Those of a sensor or schedule that runs, the newest first; of a schedule the last."""
+
+    name: str
+    is_sensor: bool
+    ended: Sequence[Look]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,38 +41,13 @@ class Failing:
     reason: str
 
 
-def failing(instance: DagsterInstance) -> list[Failing]:
-    """The sensors and schedules that run and fail, by name; one short query for each of them."""
-    from dagster._core.definitions.run_request import InstigatorType
-    from dagster._core.scheduler.instigation import InstigatorStatus, TickStatus
-
-    if instance.schedule_storage is None:
-        return []
-    ended = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
+def failing(all_looks: Iterable[Looks], now: float) -> list[Failing]:
+    """Those that fail, by name."""
     found = {}
-    for state in instance.all_instigator_state():
-        if state.status is InstigatorStatus.STOPPED:
-            continue
-        is_sensor = state.instigator_type is InstigatorType.SENSOR
-        now = time.time()
-        ticks = instance.get_ticks(
-            state.instigator_origin_id,
-            state.selector_id,
-            after=now - (_LATELY_S if is_sensor else _A_WEEK_S),
-            limit=_LOOKS if is_sensor else 1,
-            statuses=ended,
-        )
-        failed = list(takewhile(lambda tick: tick.status is TickStatus.FAILURE, ticks))
-        if is_sensor and (len(failed) < IN_A_ROW or now - failed[-1].timestamp < FOR_S):
+    for one in all_looks:
+        failed = list(takewhile(lambda look: look.reason is not None, one.ended))
+        if one.is_sensor and (len(failed) < IN_A_ROW or now - failed[-1].at < FOR_S):
             continue
         if failed:
-            found[state.instigator_name] = Failing(state.instigator_name, _reason(failed[0]))
+            found[one.name] = Failing(one.name, failed[0].reason or "")
     return [found[name] for name in sorted(found)]
-
-
-def _reason(tick: InstigatorTick) -> str:
-    error = tick.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    line = error.message.strip().partition("\n")[0] if error is not None else ""
-    return line or "the reason is not known"

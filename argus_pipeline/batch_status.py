@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from argus_pipeline.automation import UPLOADS, failing
+from argus_pipeline.automation import UPLOADS
 from argus_pipeline.batches.arrivals import (
     days_to_look_at,
     list_folders,
@@ -30,6 +30,7 @@ from argus_pipeline.run_records import (
     MANIFEST_KEY_TAG,
     PARTITION_TAG,
     batches_with_runs,
+    failing_automation,
     goes_on,
     going_on,
     known_batches,
@@ -81,7 +82,7 @@ def batch_statuses(
 
     found = [status(batch) for batch in batches]
     waits = any(one.detail == _FOR_THE_SENSOR for one in found)
-    if waits and any(one.name == UPLOADS for one in failing(instance)):
+    if waits and any(one.name == UPLOADS for one in failing_automation(instance)):
         # Why may name another vehicle, and not everybody who reads this may see that.
         why = f"{_FOR_THE_SENSOR}, which fails: `argus doctor` says why"
         found = [

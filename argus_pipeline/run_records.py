@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final, cast
 import psutil
 
 from argus_pipeline import settings
+from argus_pipeline.automation import A_WEEK_S, LATELY_S, Failing, Look, Looks, failing
 from argus_pipeline.batches.limits import Limits
 from argus_pipeline.batches.recovery import Attempt, Outcome, standstill
 from argus_pipeline.batches.stages import Stage, stage_of
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance as DagsterInstance
     from dagster import DagsterRun as DagsterRun
     from dagster import RunRecord as RunRecord
+    from dagster._core.scheduler.instigation import InstigatorTick
     from sqlalchemy import Connection
 
 DATABASE: Final = "Dagster's database"
@@ -48,6 +51,8 @@ WORKER_TAG: Final = "argus/worker"
 LEFT_OUT_TAG: Final = "argus/left_out"
 """Tag of a run of many batches: those that it could not make, with spaces between."""
 JOB: Final = "batch"
+_LOOKS_LATELY: Final = 150
+"""More than a sensor has in the time that counts as lately."""
 # Dagster starts a lost run again within seconds; what it said that it would and did not is over.
 _RESTARTED_WITHIN: Final = timedelta(minutes=3)
 RUN_KEY_TAG: Final = "dagster/run_key"
@@ -322,6 +327,44 @@ def count_restarts(instance: DagsterInstance) -> int:
 
     numbers = [str(number) for number in range(1, _MOST_RESTARTS + 1)]
     return instance.get_runs_count(RunsFilter(job_name=JOB, tags={RETRY_NUMBER_TAG: numbers}))
+
+
+def failing_automation(instance: DagsterInstance) -> list[Failing]:
+    """The sensors and schedules that run and fail, by name; one short query for each of them."""
+    now = time.time()
+    return failing(_looks(instance, now), now)
+
+
+def _looks(instance: DagsterInstance, now: float) -> Iterator[Looks]:
+    from dagster._core.definitions.run_request import InstigatorType
+    from dagster._core.scheduler.instigation import InstigatorStatus, TickStatus
+
+    if instance.schedule_storage is None:
+        return
+    for state in instance.all_instigator_state():
+        if state.status is InstigatorStatus.STOPPED:
+            continue
+        is_sensor = state.instigator_type is InstigatorType.SENSOR
+        ticks = instance.get_ticks(
+            state.instigator_origin_id,
+            state.selector_id,
+            after=now - (LATELY_S if is_sensor else A_WEEK_S),
+            limit=_LOOKS_LATELY if is_sensor else 1,
+            statuses=[TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE],
+        )
+        ended = [
+            Look(tick.timestamp, _reason(tick) if tick.status is TickStatus.FAILURE else None)
+            for tick in ticks
+        ]
+        yield Looks(state.instigator_name, is_sensor, ended)
+
+
+def _reason(tick: InstigatorTick) -> str:
+    error = tick.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    line = error.message.strip().partition("\n")[0] if error is not None else ""
+    return line or "the reason is not known"
 
 
 def goes_on(record: RunRecord) -> bool:

@@ -20,12 +20,17 @@ from dagster import (
 from argus_pipeline.alerts.alert import Alert, Event, Kind
 from argus_pipeline.alerts.outbox import Describe, tell
 from argus_pipeline.alerts.webhook import read_webhook, send
-from argus_pipeline.automation import failing
 from argus_pipeline.batches.given_up import list_given_up_records, read_given_up
 from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.fleet.campaign import read_health
 from argus_pipeline.fleet.verdict import Verdict
-from argus_pipeline.run_records import PARTITION_TAG, event_rows, read_failure, run_url
+from argus_pipeline.run_records import (
+    PARTITION_TAG,
+    event_rows,
+    failing_automation,
+    read_failure,
+    run_url,
+)
 from argus_pipeline.run_tables import newest_partition
 from argus_pipeline.storage.object_store import ObjectStore
 from resources.object_store import ObjectStoreResource
@@ -134,7 +139,7 @@ def _silent(instance: DagsterInstance, now: datetime) -> Iterator[Happened]:
 
 
 def _failing(instance: DagsterInstance) -> Iterator[Happened]:
-    for one in failing(instance):
+    for one in failing_automation(instance):
         alert = Alert(
             Event(Kind.AUTOMATION_FAILING, one.name),
             f"{one.name} fails",

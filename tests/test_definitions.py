@@ -49,7 +49,7 @@ raise SystemExit(os.waitstatus_to_exitcode(status))
 
 def test_the_domain_knows_no_dagster() -> None:
     # `engine` is Dagster's own distribution, and what we add to it.
-    allowed = {"definitions.py", "run_records.py", "automation.py", "cli", "engine"}
+    allowed = {"definitions.py", "run_records.py", "cli", "engine"}
     found = [
         path
         for path in (ROOT / "argus_pipeline").rglob("*.py")

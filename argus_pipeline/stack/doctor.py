@@ -183,12 +183,11 @@ def check_dagster() -> Iterator[Finding]:
 
 def check_automation(url: str) -> Iterator[Finding]:
     """The sensors and schedules, whose looks the daemon carries out."""
-    from argus_pipeline.automation import failing
-    from argus_pipeline.run_records import connect
+    from argus_pipeline.run_records import connect, failing_automation
 
     try:
         with connect() as instance:
-            found = failing(instance)
+            found = failing_automation(instance)
     except ArgusError as error:
         yield warn("automation", f"could not be looked at: {error}", "")
         return

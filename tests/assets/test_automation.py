@@ -23,8 +23,9 @@ from dagster._core.scheduler.instigation import (
 from dagster._core.test_utils import instance_for_test
 from dagster._utils.error import serializable_error_info_from_exc_info
 
-from argus_pipeline.automation import UPLOADS, Failing, failing
+from argus_pipeline.automation import UPLOADS, Failing
 from argus_pipeline.batch_status import batch_statuses
+from argus_pipeline.run_records import failing_automation
 from argus_pipeline.stack.doctor import Level, check_automation
 from sensors.alerts import alerts
 from sensors.uploads import completed_uploads
@@ -80,7 +81,9 @@ def an_error():
 
 def test_a_sensor_that_failed_three_times_is_told_with_what_caused_it(instance) -> None:
     looks(instance, [SKIPPED, BAD, BAD, BAD, GOING_ON])
-    assert failing(instance) == [Failing("uploads", "ConnectionError: the store does not answer")]
+    assert failing_automation(instance) == [
+        Failing("uploads", "ConnectionError: the store does not answer")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -88,23 +91,23 @@ def test_a_sensor_that_failed_three_times_is_told_with_what_caused_it(instance) 
 )
 def test_one_that_failed_less_often_or_looked_well_again_is_not(instance, statuses) -> None:
     looks(instance, statuses)
-    assert failing(instance) == []
+    assert failing_automation(instance) == []
 
 
 def test_one_that_failed_for_a_moment_only_is_not(instance) -> None:
     looks(instance, [BAD] * 3, apart=5)
-    assert failing(instance) == []
+    assert failing_automation(instance) == []
 
 
 def test_one_that_is_off_or_is_no_more_is_not(instance) -> None:
     looks(instance, [BAD] * 3, name="off", status=InstigatorStatus.STOPPED)
     looks(instance, [BAD] * 3, name="renamed", newest=100_000)
-    assert failing(instance) == []
+    assert failing_automation(instance) == []
 
 
 def test_a_schedule_is_told_at_its_first_failure(instance) -> None:
     looks(instance, [BAD], name="nightly", kind=SCHEDULE, newest=3600)
-    assert [one.name for one in failing(instance)] == ["nightly"]
+    assert [one.name for one in failing_automation(instance)] == ["nightly"]
 
 
 def test_a_batch_that_waits_for_a_sensor_that_fails_says_so(instance, pipeline, data) -> None:
