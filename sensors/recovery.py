@@ -124,12 +124,11 @@ def recovery(context: SensorEvaluationContext, object_store: ObjectStoreResource
     with run_records.run_rows(instance) as connection:
         failed = run_tables.failed_lately(connection, now - LOOK_BACK)
         created = run_tables.newest_created(connection, cursor.pace.requested)
-        database_now = run_tables.database_now(connection)
+        pace = cursor.pace.measured(created, run_tables.database_now(connection))
     asked = {retry.batch: retry for retry in given_up.list_retries(store)}
     gave_up = set(given_up.list_given_up(store))
     over = {run_id for run_id in failed.values() if run_id in cursor.over} | of_many
     waiting = {batch for batch, run_id in failed.items() if run_id not in over} - gave_up
-    pace = replace(cursor.pace.measured(created), asked_at=database_now)
     found: list[_Recovered] = []
     requests: list[RunRequest] = []
     position = cursor.position

@@ -107,8 +107,8 @@ def completed_uploads(
             store.delete(arrivals.rejection_key(candidate.folder.name))
     asked_before = [_run_key(c) for c in found.accepted if c.folder.name in known]
     with run_rows(context.instance) as connection:
-        pace = cursor.pace.measured(newest_created(connection, cursor.pace.requested))
-        pace = replace(pace, asked_at=database_now(connection))
+        created = newest_created(connection, cursor.pace.requested)
+        pace = cursor.pace.measured(created, database_now(connection))
         # Dagster would skip these itself; but they would take the places of others in this look.
         waiting = run_keys_taken(connection, asked_before)
     accepted = [c for c in found.accepted if _run_key(c) not in waiting]

@@ -135,11 +135,12 @@ def turns(
     for folder in sorted((f for f in folders if f.name not in known), key=lambda f: f.name):
         unknown.setdefault(folder.name, []).append(folder)
     names = list(unknown)
-    newest = names[-min(READ_TOGETHER, (min(len(names), most) + 1) // 2) or None :][::-1]
-    others = in_turn(names[: -len(newest) or None], cursor.new_position, most - len(newest))
+    places = min(READ_TOGETHER, (min(len(names), most) + 1) // 2)
+    older, newest = names[: len(names) - places], names[len(names) - places :]
+    others = in_turn(older, cursor.new_position, most - places)
     old = (f for f in folders if f.name in known)
     return Turns(
-        [folder for name in newest for folder in unknown[name]],
+        [folder for name in reversed(newest) for folder in unknown[name]],
         [folder for name in others for folder in unknown[name]],
         in_turn(old, cursor.position, rechecks, key=lambda f: f.name),
     )
@@ -221,7 +222,7 @@ def decide(
                 rejected.append(candidate)
         elif accepted_etags.get(name) != candidate.etag:
             accepted.append(candidate)
-    accepted.sort(key=_priority)
+    accepted.sort(key=_priority)  # the oldest of each first, as they were read
     urgent_first = [
         candidate
         for _, equals in groupby(accepted, key=_priority)
@@ -236,8 +237,8 @@ def _priority(candidate: Candidate) -> str:
 
 
 def _from_both_ends(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
-    """The oldest, the newest, the second oldest …: neither an archive nor an upload waits long."""
-    left = deque(sorted(candidates, key=lambda c: c.folder.name))
+    """The first, the last, the second …: neither an archive nor an upload waits long."""
+    left = deque(candidates)
     while left:
         yield left.popleft()
         if left:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 TICK_S: Final = 1.5
@@ -60,18 +60,19 @@ class Pace:
             float(content["seconds_a_run"]), int(content["requested"]), float(content["asked_at"])
         )
 
-    def measured(self, created: Sequence[float]) -> Pace:
-        """The pace now.
+    def measured(self, created: Sequence[float], now: float) -> Pace:
+        """The pace of a tick that asks now.
 
         Args:
             created: when the runs of the last tick were created, in seconds.
+            now: by the same clock.
         """
-        if not created or not self.asked_at:
-            return self
-        each = (max(created) - self.asked_at) / len(created)
-        if not 0 <= each <= _LONGEST_S:
-            return self
-        return replace(self, seconds_a_run=max(each, _FASTER * self.seconds_a_run))
+        each = self.seconds_a_run
+        if created and self.asked_at:
+            seconds = (max(created) - self.asked_at) / len(created)
+            if 0 <= seconds <= _LONGEST_S:
+                each = max(seconds, _FASTER * each)
+        return Pace(each, self.requested, now)
 
     def affordable(self, seconds: float = TICK_S) -> int:
         """How many runs this tick may request: never more than twice as many as were measured.

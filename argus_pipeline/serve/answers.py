@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -47,22 +47,25 @@ def as_json(request: Request, reader: Reader, content: Any, *vehicles: str) -> R
 
 
 def json_bytes(reader: Reader, content: Any, *vehicles: str) -> bytes:
-    """The same as bytes. Infinite numbers, which JSON has not, become null."""
-    text = json.dumps(
-        finite(content), ensure_ascii=False, separators=(",", ":"), default=plain, allow_nan=False
-    )
-    return reader.text(text, *vehicles).encode("utf-8", "replace")
+    """The same as bytes. Names are hidden in texts only: a field keeps its name."""
+    told = as_told(content, lambda text: reader.text(text, *vehicles))
+    text = json.dumps(told, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "replace")
 
 
-def finite(value: Any) -> Any:
-    """The value with null for what is no number in JSON."""
+def as_told(value: Any, told: Callable[[str], str]) -> Any:
+    """The value as JSON has it, each text of it as `told` makes it; null for what is no number."""
+    if value is None or isinstance(value, int):
+        return value
     if isinstance(value, float):
         return value if value - value == 0 else None
     if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
+        return {key: as_told(item, told) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return value
+        return [as_told(item, told) for item in value]
+    if isinstance(value, frozenset | set):
+        return [as_told(item, told) for item in sorted(value)]
+    return told(value if isinstance(value, str) else plain(value))
 
 
 def plain(value: Any) -> Any:

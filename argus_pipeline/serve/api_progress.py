@@ -14,7 +14,7 @@ from argus_pipeline.serve.batch_lists import Line
 from argus_pipeline.serve.context import Context
 from argus_pipeline.serve.parameters import BatchId
 from argus_pipeline.serve.problems import NotThere, documented
-from argus_pipeline.serve.progress import BEAT, event_stream, place_of, sse
+from argus_pipeline.serve.progress import BEAT, Progress, event_stream, place_of, sse
 
 # So long a stream waits for a batch of which there is no run yet, from look to look.
 _UNKNOWN_S: Final = 3.0
@@ -49,9 +49,7 @@ async def _fleet_events(context: Context, reader: Reader, last: int | None) -> A
         if one is None:
             yield BEAT
         else:
-            data = {**one.data(), "batch": reader.batch(one.batch)}
-            data["detail"] = reader.about(one.batch, None, one.change.detail)
-            yield sse("progress", data, one.change.id)
+            yield sse("progress", _told(reader, one, None), one.change.id)
         if asyncio.get_running_loop().time() > until:
             return
 
@@ -108,8 +106,7 @@ async def _batch_events(
         if one is None:
             yield BEAT
         else:
-            data = {**one.data(), "batch": shown_id}
-            data["detail"] = reader.about(batch, line.vehicle, one.change.detail)
+            data = _told(reader, one, line.vehicle)
             if one.change.stage.is_final:
                 # What follows a failed run is not for its events to say.
                 line = await _settled(context, batch, one.change.stage)
@@ -122,6 +119,12 @@ async def _batch_events(
                 return
         if asyncio.get_running_loop().time() > until:
             return
+
+
+def _told(reader: Reader, one: Progress, vehicle: str | None) -> dict[str, Any]:
+    """A change of a batch's stage as a reader may see it."""
+    detail = reader.about(one.batch, vehicle, one.change.detail)
+    return {**one.data(), "batch": reader.batch(one.batch), "detail": detail}
 
 
 async def _settled(context: Context, batch: str, stage: Stage) -> Line:

@@ -106,7 +106,8 @@ def fill(
             _given(connection, some, etags)
             _dagsters(connection, template, everything=some is new)
         if number % 10 == 0:
-            say_now(f"{number * _ROWS_AT_ONCE + len(some)} of {len(made)} are in the databases")
+            there = min((number + 1) * _ROWS_AT_ONCE, len(made))
+            say_now(f"{there} of {len(made)} are in the databases")
     for engine in (ours, dagsters):
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("ANALYZE"))

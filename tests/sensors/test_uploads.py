@@ -18,6 +18,7 @@ from argus_pipeline.database.records import upsert_batch
 from argus_pipeline.storage import keys
 from resources.database import DatabaseResource
 from resources.object_store import ObjectStoreResource
+from sensors import uploads
 from sensors.uploads import completed_uploads
 
 TODAY = datetime.now(UTC)
@@ -130,13 +131,17 @@ def test_urgent_batches_get_the_higher_priority(sensor) -> None:
     assert int(tags["b2"]) > int(tags["b1"])
 
 
-def test_of_many_uploads_a_look_requests_as_many_as_can_be_created_in_its_time(sensor) -> None:
+@pytest.mark.parametrize(("seconds", "most"), [(3600.0, 3), (0.0, 2)])
+def test_of_many_uploads_a_look_requests_as_many_as_can_be_created_in_its_time(
+    sensor, monkeypatch, seconds, most
+) -> None:
+    monkeypatch.setattr(uploads, "LOOK_S", seconds)
     for number in range(25):
         sensor.put(f"b{number:02}", priority="P0" if number == 24 else "P1")
     looks: list[list[str]] = []
     while len(looks) < 30 and (not looks or looks[-1]):
         looks.append([r.partition_key for r in sensor.tick().run_requests])
-    assert 1 <= len(looks[0]) <= 3, "by the time that is left of it"
+    assert len(looks[0]) == most
     assert looks[0][0] == "b24", "the urgent one does not wait"
     assert sorted(batch for look in looks for batch in look) == [f"b{n:02}" for n in range(25)]
     assert looks[-1] == [], "none is requested again while its run waits"

@@ -10,6 +10,7 @@ from argus_pipeline.batches.stages import Stage
 from argus_pipeline.errors import ArgusError
 from argus_pipeline.report.language import Language
 from argus_pipeline.run_tables import Event
+from argus_pipeline.serve.answers import as_told
 from argus_pipeline.serve.fold import Fold
 from argus_pipeline.serve.forms import own_address
 from argus_pipeline.serve.guard import Rate
@@ -36,6 +37,13 @@ def test_an_id_of_a_batch_is_hidden_in_whatever_text_it_stands() -> None:
     text = f"'{batch}' is not {batch}/a.dlt, nor s3://b/reports/{batch}.json"
     assert masked(text) == text.replace(batch, hidden(batch))
     assert masked(masked(text)) == masked(text)
+
+
+def test_a_name_is_hidden_in_texts_and_no_field_loses_its_own() -> None:
+    told = as_told(
+        {"batch": "batch 7", "all": {"batch"}, "n": 1e400}, lambda text: masked(text, "batch")
+    )
+    assert told == {"batch": "b~ 7", "all": ["b~"], "n": None}
 
 
 def test_numbers_of_seventeen_digits_are_no_vehicles() -> None:
