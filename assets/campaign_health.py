@@ -57,7 +57,7 @@ def campaign_health(
 
     store = object_store.store()
     rules = read_rules(store)
-    with fleet_lock(database.engine()):
+    with fleet_lock(database.engine()) as held:
         found = all_campaigns(
             store,
             read_sums(store),
@@ -66,15 +66,16 @@ def campaign_health(
             [(record.campaign, record.batch) for record in read_all_given_up(store)],
         )
         frame = health_frame(found)
+        held()
         store.put(keys.fleet("campaign_health"), to_parquet(frame))
         with session(database.engine()) as opened:
             replace_campaigns(opened, [one.to_dict() for one in found])
-    held = [one for one in found if one.verdict is Verdict.HOLD]
+    on_hold = [one for one in found if one.verdict is Verdict.HOLD]
     yield AssetCheckResult(
-        passed=not held,
+        passed=not on_hold,
         severity=AssetCheckSeverity.WARN,
         check_name="campaigns_may_go_on",
-        metadata={one.campaign: one.reason for one in held},
+        metadata={one.campaign: one.reason for one in on_hold},
     )
     yield MaterializeResult(
         metadata={

@@ -62,9 +62,10 @@ def firmware_comparison(
 
     store = object_store.store()
     rules = read_rules(store)
-    with fleet_lock(database.engine()):
+    with fleet_lock(database.engine()) as held:
         sums = read_sums(store)
         found = compare_firmware(sums, rules.comparison)
+        held()
         store.put(keys.fleet("firmware_comparison"), to_parquet(found))
         with session(database.engine()) as opened:
             replace_comparison(opened, found)

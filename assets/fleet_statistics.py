@@ -73,8 +73,8 @@ def fleet_statistics(
     Takes in the batches whose statistics changed since the last time, and looks at no other.
     """
     store = object_store.store()
-    with fleet_lock(database.engine()):
-        done = update(store)
+    with fleet_lock(database.engine()) as held:
+        done = update(store, held)
         exposures = read_sums(store, "exposures")["exposures"]
     yield AssetCheckResult(
         passed=done.adds_up(),

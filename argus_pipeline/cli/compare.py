@@ -111,9 +111,12 @@ def _rebuild(configured: Settings, store: ObjectStore) -> None:
     from argus_pipeline.statistics.storage import to_parquet
     from argus_pipeline.storage import keys
 
-    with opened_engine(configured) as engine, fleet_lock(engine):
-        done = rebuild(store, on_batches=lambda n: typer.echo(f"argus: {n} batches", err=True))
+    with opened_engine(configured) as engine, fleet_lock(engine) as held:
+        done = rebuild(
+            store, held, on_batches=lambda n: typer.echo(f"argus: {n} batches", err=True)
+        )
         found = compare_firmware(read_sums(store), read_rules(store).comparison)
+        held()
         store.put(keys.fleet("firmware_comparison"), to_parquet(found))
         with session(engine) as opened:
             replace_comparison(opened, found)

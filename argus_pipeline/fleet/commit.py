@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from argus_pipeline.storage import keys
@@ -18,21 +18,35 @@ from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
 _THREADS = 8
 _REMOVED = "removed"
 
+Held = Callable[[], None]
+"""Raises where the roll-ups are not held any more (`lock.fleet_lock`)."""
 
-def commit(store: ObjectStore, objects: Mapping[str, bytes | None]) -> None:
-    """Write these objects by their keys, and remove those that are None, as one."""
+
+def alone() -> None:
+    """The roll-ups are always held: no other process is there."""
+
+
+def commit(store: ObjectStore, objects: Mapping[str, bytes | None], held: Held = alone) -> None:
+    """Write these objects by their keys, and remove those that are None, as one.
+
+    Raises:
+        Unavailable: the roll-ups are not held any more. Nothing was written, or all that is left
+            is to finish.
+    """
     if not objects:
         return
+    held()
     store.put(keys.FLEET_COMMIT, _packed(objects))
-    finish(store)
+    finish(store, held)
 
 
-def finish(store: ObjectStore) -> bool:
+def finish(store: ObjectStore, held: Held = alone) -> bool:
     """Finish the commit that is there, and say whether there was one."""
     try:
         objects = _unpacked(store.get(keys.FLEET_COMMIT))
     except ObjectMissing:
         return False
+    held()
 
     def write(key: str) -> None:
         data = objects[key]

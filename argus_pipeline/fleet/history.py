@@ -24,7 +24,7 @@ import polars as pl
 
 from argus_pipeline.errors import BadInput
 from argus_pipeline.fleet.cells import CELLS, no_cells, ordered
-from argus_pipeline.fleet.commit import commit, finish
+from argus_pipeline.fleet.commit import Held, commit, finish
 from argus_pipeline.statistics.storage import to_parquet
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectMissing, ObjectStore
@@ -105,7 +105,7 @@ def merge_month(month: pl.DataFrame, day: date, sums: pl.DataFrame) -> pl.DataFr
 
 def compact(
     store: ObjectStore,
-    lock: Callable[[], AbstractContextManager[None]],
+    lock: Callable[[], AbstractContextManager[Held]],
     *,
     most: int = MOST_BATCHES,
     on_day: Callable[[date, int], None] = lambda day, batches: None,
@@ -121,8 +121,8 @@ def compact(
     Raises:
         BadInput: an object is of another version.
     """
-    with lock():
-        finish(store)  # of one that was torn no partial may be left to lead there
+    with lock() as held:
+        finish(store, held)  # of one that was torn no partial may be left to lead there
     days = 0
     months: set[str] = set()
     seen = taken = 0
@@ -130,8 +130,8 @@ def compact(
         if seen >= most:
             return Compacted(days, len(months), taken, more=True)
         seen += there
-        with lock():
-            done = _compact_day(store, day)
+        with lock() as held:
+            done = _compact_day(store, day, held)
         if done:
             days, taken = days + 1, taken + done
             months.add(day.isoformat()[:7])
@@ -148,9 +148,9 @@ def _day_of(key: str) -> date:
     return date.fromisoformat(key.removeprefix(keys.FLEET_PARTIALS).partition("/")[0])
 
 
-def _compact_day(store: ObjectStore, day: date) -> int:
+def _compact_day(store: ObjectStore, day: date, held: Held) -> int:
     # Whatever was torn counts first: it may hold partials of this day.
-    finish(store)
+    finish(store, held)
     if store.head(keys.FLEET_REBUILD) is not None:
         return 0  # all of it is about to be made anew
     found = [one.key for one in store.list(keys.fleet_partial_day(day))]
@@ -165,7 +165,7 @@ def _compact_day(store: ObjectStore, day: date) -> int:
     objects: dict[str, bytes | None] = dict.fromkeys(found)
     objects[day_key] = None if cells.is_empty() else to_parquet(cells)
     objects[month_key] = None if month.is_empty() else to_parquet(month)
-    commit(store, objects)
+    commit(store, objects, held)
     return len(found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 
 from sqlalchemy import Engine, text
@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from argus_pipeline.database.engine import translated
 from argus_pipeline.errors import Unavailable
+from argus_pipeline.fleet.commit import Held, alone
 
 # Any number that no other program is likely to lock: "fleet" in ASCII.
 LOCK_KEY: Final = 0x666C656574
@@ -18,10 +19,12 @@ WAIT_SECONDS: Final = 600
 
 
 @contextmanager
-def fleet_lock(engine: Engine, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
+def fleet_lock(engine: Engine, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[Held]:
     """Hold the roll-ups under `fleet/` of the bucket.
 
-    The lock belongs to a connection: it is free again when its process has died.
+    The lock belongs to a connection: it is free again when its process has died, and also when the
+    database was started anew, while its process goes on. So whoever writes calls what this yields
+    first; it raises `Unavailable` where the lock is lost.
 
     Raises:
         Unavailable: another process has held it for `wait_seconds`, or the database is away.
@@ -37,4 +40,14 @@ def fleet_lock(engine: Engine, *, wait_seconds: float = WAIT_SECONDS) -> Iterato
                 f"another roll-up has been running for {wait_seconds:.0f} s",
                 hint="Try again when it is done",
             ) from error
-        yield
+
+        def held() -> None:
+            with translated(engine):
+                connection.execute(text("SELECT 1"))
+
+        yield held
+
+
+def unlocked() -> AbstractContextManager[Held]:
+    """The same without a lock, for whoever knows that no other process is there."""
+    return nullcontext(alone)

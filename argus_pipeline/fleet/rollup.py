@@ -29,7 +29,7 @@ from argus_pipeline.fleet.cells import (
     no_cells,
     ordered,
 )
-from argus_pipeline.fleet.commit import commit, finish
+from argus_pipeline.fleet.commit import Held, alone, commit, finish
 from argus_pipeline.fleet.history import partials
 from argus_pipeline.statistics.storage import from_parquet, to_parquet
 from argus_pipeline.storage import keys
@@ -82,20 +82,30 @@ class _Place:
         return [*own, keys.fleet_campaign(self.campaign, part)]
 
 
-def update(store: ObjectStore, *, on_batches: Callable[[int], None] = lambda done: None) -> Updated:
+def update(
+    store: ObjectStore,
+    held: Held = alone,
+    *,
+    on_batches: Callable[[int], None] = lambda done: None,
+) -> Updated:
     """Bring the roll-ups to the batches that there are notes on, and take the notes away.
 
     Args:
         store: the bucket.
+        held: what `fleet_lock` yields.
         on_batches: called with the number of batches after each commit, for progress.
+
+    Raises:
+        Unavailable: the lock is lost. What was committed stays; the next update goes on.
     """
-    finish(store)
+    finish(store, held)
     if store.head(keys.FLEET_REBUILD) is not None:
+        held()
         _clear(store)
     done = Updated()
     while noted := changes.notes(store, BATCHES_A_COMMIT):
         names = sorted({note.batch for note in noted})
-        part = _update(store, names)
+        part = _update(store, names, held)
         changes.take_away(store, noted)
         before = done.seconds_before if done.batches + done.removed else part.seconds_before
         done = Updated(
@@ -112,11 +122,14 @@ def update(store: ObjectStore, *, on_batches: Callable[[int], None] = lambda don
 
 
 def rebuild(
-    store: ObjectStore, *, on_batches: Callable[[int], None] = lambda done: None
+    store: ObjectStore,
+    held: Held = alone,
+    *,
+    on_batches: Callable[[int], None] = lambda done: None,
 ) -> Updated:
     """Make the roll-ups anew from the statistics of all batches; the same bytes come out."""
     store.put(keys.FLEET_REBUILD, b"")
-    return update(store, on_batches=on_batches)
+    return update(store, held, on_batches=on_batches)
 
 
 def read_sums(store: ObjectStore, *names: str) -> sums.Sums:
@@ -190,9 +203,9 @@ def _ecus(store: ObjectStore, batch: str) -> int:
     return max(frame["ecu"].n_unique(), 1)
 
 
-def _update(store: ObjectStore, names: Sequence[str]) -> Updated:
+def _update(store: ObjectStore, names: Sequence[str], held: Held) -> Updated:
     with ThreadPoolExecutor(_THREADS) as threads:
-        held = dict(zip(names, threads.map(lambda name: _place(store, name), names), strict=True))
+        before = dict(zip(names, threads.map(lambda name: _place(store, name), names), strict=True))
         read = list(threads.map(lambda name: _try_read(store, name), names))
     refused = [found for found in read if isinstance(found, str)]
     came = {
@@ -204,7 +217,7 @@ def _update(store: ObjectStore, names: Sequence[str]) -> Updated:
         name: _Place(cells["platform"][0], cells["vehicle"][0], campaign)
         for name, (cells, campaign) in came.items()
     }
-    touched = sorted({k for p in [*held.values(), *places.values()] if p for k in p.objects()})
+    touched = sorted({k for p in [*before.values(), *places.values()] if p for k in p.objects()})
     with ThreadPoolExecutor(_THREADS) as threads:
         old = dict(
             zip(touched, threads.map(lambda key: read_cells(store, key), touched), strict=True)
@@ -219,7 +232,7 @@ def _update(store: ObjectStore, names: Sequence[str]) -> Updated:
         if not frame.equals(old[key])
     }
     for name in names:
-        if held[name] != places.get(name):
+        if before[name] != places.get(name):
             place = places.get(name)
             objects[keys.fleet_batch(name)] = None if place is None else _place_json(place)
     for name, frame in summed.items():
@@ -228,10 +241,10 @@ def _update(store: ObjectStore, names: Sequence[str]) -> Updated:
     cells = {name: frame for name, (frame, _) in came.items()}
     for key, frame in partials(_of_vehicles(old), cells, list(names)).items():
         objects[key] = to_parquet(frame)
-    commit(store, objects)
+    commit(store, objects, held)
     return Updated(
         len(came),
-        sum(held[name] is not None and name not in came for name in names),
+        sum(before[name] is not None and name not in came for name in names),
         tuple(refused),
         _seconds(total),
         int(gone["seconds"].sum()),

@@ -172,11 +172,11 @@ def forget(
         announce(store, batch)
         if not task.remove and p.text(batch) != batch:
             announce(store, p.text(batch))
-    with fleet_lock(engine):
-        rolled = update(store)
+    with fleet_lock(engine) as held:
+        rolled = update(store, held)
         forget_reported(store)
         # What was compacted before has the name, too.
-        compact(store, nullcontext, most=sys.maxsize)
+        compact(store, lambda: nullcontext(held), most=sys.maxsize)
     done = "taken out" if task.remove else "renamed"
     found.append(Place("roll-ups: batches", max(rolled.batches, rolled.removed), done))
     on_step("everything else in the bucket")

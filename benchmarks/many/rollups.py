@@ -142,8 +142,8 @@ def new_batches() -> Iterator[tuple[Manifest, pl.DataFrame, pl.DataFrame]]:
 def take_in(store: ObjectStore, engine: Engine) -> tuple[float, float, float]:
     """Seconds of `fleet_statistics`, `firmware_comparison` and `campaign_health`, as they are."""
     began = time.perf_counter()
-    with fleet_lock(engine):
-        done = update(store)
+    with fleet_lock(engine) as held:
+        done = update(store, held)
         read_sums(store, "exposures")
     assert done.batches == 1, done
     assert done.adds_up(), done

@@ -7,7 +7,6 @@ import gzip
 import io
 import json
 import re
-from contextlib import nullcontext
 
 import polars as pl
 import pytest
@@ -24,6 +23,7 @@ from argus_pipeline.diagnosis.feedback import confirm
 from argus_pipeline.errors import BadInput
 from argus_pipeline.fleet.changes import announce
 from argus_pipeline.fleet.history import compact
+from argus_pipeline.fleet.lock import unlocked
 from argus_pipeline.fleet.rollup import read_sums, update
 from argus_pipeline.forget import forgetting, objects
 from argus_pipeline.forget.pseudonym import new_pseudonym
@@ -118,7 +118,7 @@ def sums(pipeline) -> dict[str, list[tuple]]:
 
 
 def test_the_name_is_nowhere_and_everything_else_is_as_it_was(pipeline, fleet) -> None:
-    compact(pipeline.store, nullcontext)
+    compact(pipeline.store, unlocked)
     before = sums(pipeline)
     results = read_results(pipeline.store, present_manifest(pipeline.store, BATCH, {})[0])
     statistics = read_statistics(pipeline.store, BATCH)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from datetime import date, timedelta
 
 import duckdb
@@ -22,6 +21,7 @@ from argus_pipeline.fleet.history import (
     partials,
     sum_day,
 )
+from argus_pipeline.fleet.lock import unlocked
 from argus_pipeline.fleet.rollup import read_sums, rebuild, update
 from argus_pipeline.query import QuerySession
 from argus_pipeline.storage import keys
@@ -102,7 +102,7 @@ def history(store: ObjectStore) -> dict[str, bytes]:
 def test_days_and_months_have_what_the_sums_have(object_store: ObjectStore) -> None:
     put_some(object_store, range(5))
     update(object_store)
-    done = compact(object_store, nullcontext)
+    done = compact(object_store, unlocked)
     assert (done.days, done.months, done.batches, done.more) == (1, 1, 5, False)
     assert sorted(history(object_store)) == [
         f"{keys.FLEET_BY_DAY}month=2026-11/2026-11-20.parquet",
@@ -116,28 +116,28 @@ def test_days_and_months_have_what_the_sums_have(object_store: ObjectStore) -> N
     assert month["messages"].sum() == days["messages"].sum()
     hours = month.filter(pl.col("kind") == HOURS).sort("platform", "firmware")
     assert hours["vehicles"].to_list() == days.sort("platform", "firmware")["vehicles"].to_list()
-    assert compact(object_store, nullcontext).batches == 0
+    assert compact(object_store, unlocked).batches == 0
 
 
 def test_what_changed_is_replaced_and_what_was_removed_is_gone(object_store: ObjectStore) -> None:
     put_some(object_store, range(3))
     update(object_store)
-    compact(object_store, nullcontext)
+    compact(object_store, unlocked)
     before = history(object_store)
     put_batch(object_store, 1, exposures(v2=9.0), counts(("E002", "v2", 50)), vehicle="NEW")
     [extra] = put_some(object_store, range(3, 4))
     update(object_store)
-    compact(object_store, nullcontext)
+    compact(object_store, unlocked)
     assert history(object_store) != before
     put_some(object_store, range(1, 2))
     remove_batch(object_store, extra)
     update(object_store)
-    compact(object_store, nullcontext)
+    compact(object_store, unlocked)
     assert history(object_store) == before
     for number in range(3):
         remove_batch(object_store, put_some(object_store, range(number, number + 1))[0])
     update(object_store)
-    compact(object_store, nullcontext)
+    compact(object_store, unlocked)
     assert history(object_store) == {}, "a day without batches has no object"
 
 
@@ -146,7 +146,7 @@ def test_a_batch_that_says_the_same_again_leaves_nothing_to_compact(
 ) -> None:
     put_some(object_store, range(2))
     update(object_store)
-    compact(object_store, nullcontext)
+    compact(object_store, unlocked)
     put_some(object_store, range(2))
     update(object_store)
     assert list(object_store.list(keys.FLEET_PARTIALS)) == []
@@ -155,10 +155,10 @@ def test_a_batch_that_says_the_same_again_leaves_nothing_to_compact(
 def test_a_rebuild_gives_the_same_bytes(object_store: ObjectStore) -> None:
     put_some(object_store, range(5))
     update(object_store)
-    compact(object_store, nullcontext)
+    compact(object_store, unlocked)
     before = state(object_store)
     rebuild(object_store)
-    compact(object_store, nullcontext)
+    compact(object_store, unlocked)
     assert state(object_store) == before
 
 
@@ -180,13 +180,13 @@ def test_a_compaction_that_was_torn_is_finished_by_the_next(
     with monkeypatch.context() as patch:
         patch.setattr(ObjectStore, "put", failing)
         try:
-            compact(object_store, nullcontext)
+            compact(object_store, unlocked)
         except Unavailable:
             assert writes < 3
-    compact(object_store, nullcontext)
+    compact(object_store, unlocked)
     found = history(object_store)
     rebuild(object_store)
-    compact(object_store, nullcontext)
+    compact(object_store, unlocked)
     assert history(object_store) == found
 
 
@@ -198,15 +198,15 @@ def test_a_bound_is_kept_and_the_next_goes_on(object_store: ObjectStore) -> None
     for number in range(1, 4):
         put_batch(object_store, number, later, found)
     update(object_store)
-    first = compact(object_store, nullcontext, most=1)
+    first = compact(object_store, unlocked, most=1)
     assert (first.days, first.batches, first.more) == (1, 1, True)
-    assert compact(object_store, nullcontext, most=1).batches == 3
+    assert compact(object_store, unlocked, most=1).batches == 3
 
 
 def test_others_read_it_as_it_is(object_store: ObjectStore) -> None:
     put_some(object_store, range(4))
     update(object_store)
-    compact(object_store, nullcontext)
+    compact(object_store, unlocked)
     by_polars = pl.scan_parquet(
         object_store.uri(keys.FLEET_BY_MONTH),
         storage_options=object_store.storage_options(),
@@ -228,7 +228,7 @@ def test_sql_has_views_of_it(object_store: ObjectStore) -> None:
     with QuerySession(object_store, None) as session:
         assert "history_by_day" not in {table.name for table in session.tables()}
     update(object_store)
-    compact(object_store, nullcontext)
+    compact(object_store, unlocked)
     with QuerySession(object_store, None) as session:
         assert {"history_by_day", "history_by_month"} <= {t.name for t in session.tables()}
         sql = "SELECT month, sum(messages) AS n FROM fleet.history_by_month GROUP BY month"
