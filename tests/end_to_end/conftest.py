@@ -105,13 +105,14 @@ class Stack:
 
     def wait(self, batch: str, *, seconds: float = 600) -> Mapping[str, Any]:
         """Wait until a batch has ended, by itself."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            found = self.status(batch)
-            if found["stage"] in {"done", "failed", "given up", "rejected"}:
-                return found
-            time.sleep(3)  # each question starts a process
-        raise AssertionError(f"{batch} is still {self.status(batch)} after {seconds} s")
+        try:
+            seen = self.argus("status", batch, "--watch", "--json", timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(
+                f"{batch} is still {self.status(batch)} after {seconds} s"
+            ) from None
+        assert seen.returncode in {0, 1}, seen.stderr
+        return json.loads(seen.stdout.splitlines()[-1])[0]
 
 
 @pytest.fixture(scope="session")
