@@ -91,6 +91,22 @@ def batch_statuses(
     return found
 
 
+def before_its_run(store: ObjectStore, batch: str) -> BatchStatus | None:
+    """What the bucket says of a batch that has no run of its own; None where it has a report.
+
+    Raises:
+        BadInput: there is no such batch.
+    """
+    upload = upload_state(store, batch)
+    if upload.error is not None:
+        return BatchStatus(batch, Stage.REJECTED, upload.error)
+    if not upload.complete:
+        return BatchStatus(batch, Stage.UPLOADING, "no manifest yet")
+    if store.head(keys.report(batch, "json")) is not None:
+        return None
+    return BatchStatus(batch, Stage.QUEUED, _FOR_THE_SENSOR)
+
+
 def newest_batches(instance: DagsterInstance, store: ObjectStore, limit: int) -> Sequence[str]:
     """The newest batches: those that are being uploaded or were rejected, then those with runs."""
     with_runs = batches_with_runs(instance, limit * 3)
@@ -103,19 +119,15 @@ def newest_batches(instance: DagsterInstance, store: ObjectStore, limit: int) ->
 def _status(instance: DagsterInstance, store: ObjectStore, batch: str) -> BatchStatus:
     record = newest_run(instance, batch)
     if record is None:
-        upload = upload_state(store, batch)
-        if upload.error is not None:
-            return BatchStatus(batch, Stage.REJECTED, upload.error)
-        if not upload.complete:
-            return BatchStatus(batch, Stage.UPLOADING, "no manifest yet")
-        if store.head(keys.report(batch, "json")) is not None:
+        found = before_its_run(store, batch)
+        if found is None:
             made = newest_report(instance, batch)
             if made is None or not instance.has_run(made[0]):
                 return BatchStatus(batch, Stage.DONE, "its runs were deleted")
             return BatchStatus(batch, Stage.DONE, _WITH_OTHERS, made[0])
-        if batch in going_on(instance):
+        if found.stage is Stage.QUEUED and batch in going_on(instance):
             return BatchStatus(batch, Stage.QUEUED, _WITH_OTHERS)
-        return BatchStatus(batch, Stage.QUEUED, _FOR_THE_SENSOR)
+        return found
     run = record.dagster_run
     stage, detail = stage_now(instance, run)
     if stage is Stage.PARSING:

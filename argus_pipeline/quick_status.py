@@ -1,7 +1,8 @@
 """The status of many batches within a second: by SQL where that decides it, else by Dagster.
 
 Loading Dagster takes a second by itself. A batch that is on its way, or that is done, is told by
-its newest run's rows; only what remains (arriving, failed, given up) is asked of `batch_status`.
+its newest run's rows, and one that arrives by the bucket; only what remains (failed, given up, in a
+run of many) is asked of `batch_status`.
 """
 
 from __future__ import annotations
@@ -17,10 +18,16 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from argus_pipeline import run_tables, settings
-from argus_pipeline.batch_status import BatchStatus, batch_statuses, newest_batches
+from argus_pipeline.batch_status import (
+    BatchStatus,
+    batch_statuses,
+    before_its_run,
+    newest_batches,
+)
 from argus_pipeline.batches.arrivals import days_to_look_at, list_folders
 from argus_pipeline.batches.stages import Stage, stage_of
 from argus_pipeline.database.engine import create_engine, translated_at
+from argus_pipeline.errors import BadInput
 from argus_pipeline.run_records import DATABASE, answering, connect
 from argus_pipeline.storage import keys
 
@@ -49,10 +56,11 @@ class QuickStatus:
         Raises:
             Unavailable: the database does not answer.
         """
-        with self._connection() as connection:
+        with ThreadPoolExecutor(_THREADS) as threads, self._connection() as connection:
             if connection is not None:
                 days = days_to_look_at(datetime.now(UTC), 1)
-                folders = [folder.name for folder in list_folders(self._store, days)]
+                listed = threads.map(lambda day: list(list_folders(self._store, [day])), days)
+                folders = [folder.name for found in listed for folder in found]
                 known = run_tables.partitions_of(connection, folders)
                 with_runs = run_tables.newest_batches(connection, limit * 3)
                 return [*sorted(set(folders) - known, reverse=True), *with_runs][:limit]
@@ -81,21 +89,32 @@ class QuickStatus:
             going = [run.run_id for run in newest.values() if run.status in run_tables.GOING_ON]
             steps = run_tables.steps_of(connection, going)
             shards = run_tables.shards_of(connection, going)
+            # Dagster knows whether such a run has the batch, or why the sensor does not come.
+            asks = run_tables.ranges_go_on(connection) or run_tables.looks_failed(connection)
         told = {}
         for batch, run in newest.items():
             if run.status in run_tables.GOING_ON and run.status != "CANCELING":
                 stage, detail = stage_of(run.status, steps[run.run_id], shards.get(run.run_id, 0))
                 told[batch] = BatchStatus(batch, stage, detail, run.run_id, _seconds(run))
+        new = [] if asks else [batch for batch in batches if batch not in newest]
         ended = [run for run in newest.values() if run.status == "SUCCESS"]
         with ThreadPoolExecutor(_THREADS) as threads:
             reports = threads.map(
                 lambda run: self._store.head(keys.report(run.batch, "json")), ended
             )
+            arriving = threads.map(self._arriving, new)
             for run, report in zip(ended, reports, strict=True):
                 if report is not None:
                     status = BatchStatus(run.batch, Stage.DONE, "", run.run_id, _seconds(run))
                     told[run.batch] = status
+            told |= {one.batch: one for one in arriving if one is not None}
         return told
+
+    def _arriving(self, batch: str) -> BatchStatus | None:
+        try:
+            return before_its_run(self._store, batch)
+        except BadInput:  # it is said there, beside the others
+            return None
 
     @contextmanager
     def _connection(self) -> Iterator[Connection | None]:

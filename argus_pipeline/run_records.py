@@ -34,7 +34,7 @@ DATABASE: Final = "Dagster's database"
 """What errors call it."""
 PARTITION_TAG: Final = "dagster/partition"
 PARTITIONS_NAME: Final = "batch"
-_RANGE_START_TAG: Final = "dagster/asset_partition_range_start"
+RANGE_START_TAG: Final = "dagster/asset_partition_range_start"
 _RANGE_END_TAG: Final = "dagster/asset_partition_range_end"
 MANIFEST_KEY_TAG: Final = "argus/manifest_key"
 MANIFEST_ETAG_TAG: Final = "argus/manifest_etag"
@@ -205,9 +205,9 @@ def going_on(instance: DagsterInstance) -> set[str]:
 def batches_of_ranges(instance: DagsterInstance, runs: Sequence[DagsterRun]) -> set[str]:
     """The batches of runs that have a range of them, in the order in which Dagster lists them."""
     ranges = [
-        (run.tags[_RANGE_START_TAG], run.tags.get(_RANGE_END_TAG))
+        (run.tags[RANGE_START_TAG], run.tags.get(_RANGE_END_TAG))
         for run in runs
-        if _RANGE_START_TAG in run.tags
+        if RANGE_START_TAG in run.tags
     ]
     if not ranges:
         return set()

@@ -15,7 +15,13 @@ from typing import Final
 from sqlalchemy import Connection, DateTime, String, TextClause, bindparam, column, text
 
 from argus_pipeline.batches.stages import PLAN_STEP
-from argus_pipeline.run_records import JOB, PARTITION_TAG, PARTITIONS_NAME, RUN_KEY_TAG
+from argus_pipeline.run_records import (
+    JOB,
+    PARTITION_TAG,
+    PARTITIONS_NAME,
+    RANGE_START_TAG,
+    RUN_KEY_TAG,
+)
 
 GOING_ON: Final = ("QUEUED", "NOT_STARTED", "MANAGED", "STARTING", "STARTED", "CANCELING")
 FAILED: Final = ("FAILURE", "CANCELED")
@@ -40,6 +46,8 @@ SHARD: Final = "STEP_OUTPUT"
 """What Dagster calls each value of the step `PLAN_STEP`; those of other steps are left out."""
 MOST_RUNS: Final = 1000
 MOST_EVENTS: Final = 20_000
+MOST_LOOKS: Final = 1000
+"""More than all sensors together have in the ten minutes by which they count as failing."""
 
 _WANTED: Final = (
     "(dagster_event_type IN :kinds"
@@ -135,6 +143,23 @@ def batches_failed(connection: Connection) -> list[str]:
         {"states": FAILED, "most": MOST_RUNS, "key": PARTITION_TAG},
     )
     return list(dict.fromkeys(row[0] for row in rows))
+
+
+def ranges_go_on(connection: Connection) -> bool:
+    """Whether a run of many batches has not ended."""
+    statement = text(
+        "SELECT EXISTS (SELECT 1 FROM runs r JOIN run_tags t ON t.run_id = r.run_id"
+        " WHERE t.key = :key AND r.status IN :states)"
+    ).bindparams(bindparam("states", expanding=True))
+    return bool(connection.scalar(statement, {"key": RANGE_START_TAG, "states": GOING_ON}))
+
+
+def looks_failed(connection: Connection) -> bool:
+    """Whether one of the newest looks of all sensors and schedules failed."""
+    statement = text(
+        "SELECT 'FAILURE' IN (SELECT status FROM job_ticks ORDER BY id DESC LIMIT :most)"
+    )
+    return bool(connection.scalar(statement, {"most": MOST_LOOKS}))
 
 
 def steps_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
