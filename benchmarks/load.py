@@ -205,11 +205,17 @@ def _latencies(ground: OwnGround, batches: Sequence[client.Batch]) -> list[float
 
 
 def _ticks(ground: OwnGround, since: float) -> Mapping[str, tuple[list[float], int]]:
-    """By sensor, how long its ticks took since then, sorted, and how many failed."""
+    """By sensor, how long its ticks took since then, sorted, and how many failed.
+
+    A schedule's tick says when it was due, not when it began.
+    """
+    from dagster._core.definitions.run_request import InstigatorType
     from dagster._core.scheduler.instigation import TickStatus
 
     found = {}
     for state in ground.instance.all_instigator_state():
+        if state.instigator_type is not InstigatorType.SENSOR:
+            continue
         ticks: Sequence[Any] = ground.instance.get_ticks(
             state.instigator_origin_id, state.selector_id, after=since, limit=5000
         )
