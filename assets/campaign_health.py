@@ -13,14 +13,12 @@ from dagster import (
 from polars import DataFrame
 
 from argus_pipeline.batches.given_up import read_all_given_up
-from argus_pipeline.database.engine import session
-from argus_pipeline.database.fleet import replace_campaigns
-from argus_pipeline.fleet.campaign import CampaignHealth, all_campaigns, health_frame
+from argus_pipeline.fleet.campaign import CampaignHealth, all_campaigns
+from argus_pipeline.fleet.kept import keep_health
 from argus_pipeline.fleet.lock import fleet_lock
 from argus_pipeline.fleet.rollup import read_sums
 from argus_pipeline.fleet.rules import read_rules
 from argus_pipeline.fleet.verdict import Verdict
-from argus_pipeline.statistics.storage import to_parquet
 from argus_pipeline.storage import keys
 from assets.common import OWNERS, RETRIES, after_upstream, column_schema, inline_table
 from assets.firmware_comparison import firmware_comparison
@@ -65,11 +63,7 @@ def campaign_health(
             rules.campaign,
             [(record.campaign, record.batch) for record in read_all_given_up(store)],
         )
-        frame = health_frame(found)
-        held()
-        store.put(keys.fleet("campaign_health"), to_parquet(frame))
-        with session(database.engine()) as opened:
-            replace_campaigns(opened, [one.to_dict() for one in found])
+        frame = keep_health(store, database.engine(), found, held)
     on_hold = [one for one in found if one.verdict is Verdict.HOLD]
     yield AssetCheckResult(
         passed=not on_hold,

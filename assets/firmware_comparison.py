@@ -12,15 +12,13 @@ from dagster import (
 )
 from polars import DataFrame, col
 
-from argus_pipeline.database.engine import session
-from argus_pipeline.database.fleet import replace_comparison
 from argus_pipeline.fleet.classes import CHANGES, NEW, WORSE
+from argus_pipeline.fleet.kept import keep_comparison
 from argus_pipeline.fleet.lock import fleet_lock
 from argus_pipeline.fleet.pairs import firmware_pairs
 from argus_pipeline.fleet.rollup import read_sums
 from argus_pipeline.fleet.rules import read_rules
 from argus_pipeline.statistics.severity import CRITICAL
-from argus_pipeline.statistics.storage import to_parquet
 from argus_pipeline.storage import keys
 from assets.common import OWNERS, RETRIES, after_upstream, column_schema, inline_table
 from assets.fleet_statistics import fleet_statistics
@@ -65,10 +63,7 @@ def firmware_comparison(
     with fleet_lock(database.engine()) as held:
         sums = read_sums(store)
         found = compare_firmware(sums, rules.comparison)
-        held()
-        store.put(keys.fleet("firmware_comparison"), to_parquet(found))
-        with session(database.engine()) as opened:
-            replace_comparison(opened, found)
+        keep_comparison(store, database.engine(), found, held)
     pairs = firmware_pairs(sums)
     missing = _missing(pairs, sums["faults"], found)
     yield AssetCheckResult(

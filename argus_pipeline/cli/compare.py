@@ -102,24 +102,19 @@ def print_comparison(console: Console, found: pl.DataFrame, *, show_all: bool = 
 
 
 def _rebuild(configured: Settings, store: ObjectStore) -> None:
-    from argus_pipeline.database.engine import opened_engine, session
-    from argus_pipeline.database.fleet import replace_comparison
+    from argus_pipeline.database.engine import opened_engine
     from argus_pipeline.fleet.comparison import compare_firmware
+    from argus_pipeline.fleet.kept import keep_comparison
     from argus_pipeline.fleet.lock import fleet_lock
     from argus_pipeline.fleet.rollup import read_sums, rebuild
     from argus_pipeline.fleet.rules import read_rules
-    from argus_pipeline.statistics.storage import to_parquet
-    from argus_pipeline.storage import keys
 
     with opened_engine(configured) as engine, fleet_lock(engine) as held:
         done = rebuild(
             store, held, on_batches=lambda n: typer.echo(f"argus: {n} batches", err=True)
         )
         found = compare_firmware(read_sums(store), read_rules(store).comparison)
-        held()
-        store.put(keys.fleet("firmware_comparison"), to_parquet(found))
-        with session(engine) as opened:
-            replace_comparison(opened, found)
+        keep_comparison(store, engine, found, held)
     for refused in done.refused:
         typer.echo(f"argus: left out: {refused}", err=True)
 

@@ -26,7 +26,7 @@ def alone() -> None:
     """The roll-ups are always held: no other process is there."""
 
 
-def commit(store: ObjectStore, objects: Mapping[str, bytes | None], held: Held = alone) -> None:
+def commit(store: ObjectStore, objects: Mapping[str, bytes | None], held: Held) -> None:
     """Write these objects by their keys, and remove those that are None, as one.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Final
 
 from sqlalchemy import Engine, text
@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from argus_pipeline.database.engine import translated
 from argus_pipeline.errors import Unavailable
-from argus_pipeline.fleet.commit import Held, alone
+from argus_pipeline.fleet.commit import Held
 
 # Any number that no other program is likely to lock: "fleet" in ASCII.
 LOCK_KEY: Final = 0x666C656574
@@ -46,8 +46,3 @@ def fleet_lock(engine: Engine, *, wait_seconds: float = WAIT_SECONDS) -> Iterato
                 connection.execute(text("SELECT 1"))
 
         yield held
-
-
-def unlocked() -> AbstractContextManager[Held]:
-    """The same without a lock, for whoever knows that no other process is there."""
-    return nullcontext(alone)

@@ -15,12 +15,11 @@ from sqlalchemy import Engine
 
 from argus_pipeline.batches.given_up import read_all_given_up
 from argus_pipeline.batches.manifest import Manifest
-from argus_pipeline.database.engine import session
-from argus_pipeline.database.fleet import replace_campaigns, replace_comparison
-from argus_pipeline.fleet.campaign import all_campaigns, health_frame
+from argus_pipeline.fleet.campaign import all_campaigns
 from argus_pipeline.fleet.cells import CELLS, HOURS
 from argus_pipeline.fleet.changes import announce
 from argus_pipeline.fleet.comparison import compare_firmware, read_comparison
+from argus_pipeline.fleet.kept import keep_comparison, keep_health
 from argus_pipeline.fleet.lock import fleet_lock
 from argus_pipeline.fleet.rollup import read_sums, update
 from argus_pipeline.fleet.rules import read_rules
@@ -149,13 +148,11 @@ def take_in(store: ObjectStore, engine: Engine) -> tuple[float, float, float]:
     assert done.adds_up(), done
     updated = time.perf_counter()
     rules = read_rules(store)
-    with fleet_lock(engine):
+    with fleet_lock(engine) as held:
         found = compare_firmware(read_sums(store), rules.comparison)
-        store.put(keys.fleet("firmware_comparison"), to_parquet(found))
-        with session(engine) as opened:
-            replace_comparison(opened, found)
+        keep_comparison(store, engine, found, held)
     compared = time.perf_counter()
-    with fleet_lock(engine):
+    with fleet_lock(engine) as held:
         health = all_campaigns(
             store,
             read_sums(store),
@@ -163,9 +160,7 @@ def take_in(store: ObjectStore, engine: Engine) -> tuple[float, float, float]:
             rules.campaign,
             [(record.campaign, record.batch) for record in read_all_given_up(store)],
         )
-        store.put(keys.fleet("campaign_health"), to_parquet(health_frame(health)))
-        with session(engine) as opened:
-            replace_campaigns(opened, [one.to_dict() for one in health])
+        keep_health(store, engine, health, held)
     assert len(health) == CAMPAIGNS
     return updated - began, compared - updated, time.perf_counter() - compared
 

@@ -11,6 +11,7 @@ import re
 import polars as pl
 import pytest
 import sqlalchemy as sa
+from fleet.made import unlocked
 from typer.testing import CliRunner, Result
 
 from argus_pipeline.batch_status import batch_statuses
@@ -23,7 +24,6 @@ from argus_pipeline.diagnosis.feedback import confirm
 from argus_pipeline.errors import BadInput
 from argus_pipeline.fleet.changes import announce
 from argus_pipeline.fleet.history import compact
-from argus_pipeline.fleet.lock import unlocked
 from argus_pipeline.fleet.rollup import read_sums, update
 from argus_pipeline.forget import forgetting, objects
 from argus_pipeline.forget.pseudonym import new_pseudonym

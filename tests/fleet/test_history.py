@@ -7,7 +7,16 @@ from datetime import date, timedelta
 import duckdb
 import polars as pl
 import pytest
-from fleet.made import START, counts, exposures, put_batch, put_some, remove_batch, state
+from fleet.made import (
+    START,
+    counts,
+    exposures,
+    put_batch,
+    put_some,
+    remove_batch,
+    state,
+    unlocked,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +30,6 @@ from argus_pipeline.fleet.history import (
     partials,
     sum_day,
 )
-from argus_pipeline.fleet.lock import unlocked
 from argus_pipeline.fleet.rollup import read_sums, rebuild, update
 from argus_pipeline.query import QuerySession
 from argus_pipeline.storage import keys

@@ -166,6 +166,6 @@ def test_a_batch_that_cannot_be_read_is_named_and_the_others_go_in(
 
 def test_a_commit_also_removes_and_is_done_once(object_store: ObjectStore) -> None:
     object_store.put("fleet/a", b"old")
-    commit.commit(object_store, {"fleet/a": None, "fleet/b": b"", "fleet/c": b"new"})
+    commit.commit(object_store, {"fleet/a": None, "fleet/b": b"", "fleet/c": b"new"}, commit.alone)
     assert {one.key for one in object_store.list("fleet/")} == {"fleet/b", "fleet/c"}
     assert not commit.finish(object_store)
