@@ -89,14 +89,15 @@ class QuickStatus:
             going = [run.run_id for run in newest.values() if run.status in run_tables.GOING_ON]
             steps = run_tables.steps_of(connection, going)
             shards = run_tables.shards_of(connection, going)
-            # Dagster knows whether such a run has the batch, or why the sensor does not come.
-            asks = run_tables.ranges_go_on(connection) or run_tables.looks_failed(connection)
+            new = [batch for batch in batches if batch not in newest]
+            if new and (run_tables.ranges_go_on(connection) or run_tables.looks_failed(connection)):
+                # Dagster knows whether such a run has the batch, or why the sensor does not come.
+                new = []
         told = {}
         for batch, run in newest.items():
             if run.status in run_tables.GOING_ON and run.status != "CANCELING":
                 stage, detail = stage_of(run.status, steps[run.run_id], shards.get(run.run_id, 0))
                 told[batch] = BatchStatus(batch, stage, detail, run.run_id, _seconds(run))
-        new = [] if asks else [batch for batch in batches if batch not in newest]
         ended = [run for run in newest.values() if run.status == "SUCCESS"]
         with ThreadPoolExecutor(_THREADS) as threads:
             reports = threads.map(
