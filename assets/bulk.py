@@ -6,6 +6,7 @@ to them), and each batch gets its own events here. A batch that cannot be made i
 steps that follow and gets a run of its own, which says why and is tried again or given up as usual.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -31,7 +32,7 @@ from argus_pipeline.engine.options import whole
 from argus_pipeline.errors import Unavailable
 from argus_pipeline.run_records import CODE_VERSION_TAG, LEFT_OUT_TAG
 from argus_pipeline.storage.object_store import ObjectStore
-from assets.common import RunIsOver
+from assets.common import RunIsOver, run_now
 
 IN_BULK: Final = BackfillPolicy.multi_run(whole("ARGUS_BULK_BATCHES", 50))
 """So many batches a run when several are asked for at once: with `argus backfill`, or in the UI."""
@@ -40,6 +41,7 @@ Context = AssetExecutionContext | OpExecutionContext
 Event = AssetCheckResult | MaterializeResult
 EACH: Final = "Each batch of this run has a result of its own."
 _SHOWN: Final = 10
+_PROGRESS_S: Final = 5.0
 
 
 def batches_of(context: Context) -> Sequence[str]:
@@ -58,7 +60,7 @@ def batches_of(context: Context) -> Sequence[str]:
 
 def left_out(context: Context) -> Sequence[str]:
     """The batches of a range that an earlier step, or this one, could not make."""
-    run = context.instance.get_run_by_id(context.run.run_id)
+    run = run_now(context)
     return (run.tags.get(LEFT_OUT_TAG, "") if run else "").split()
 
 
@@ -109,13 +111,17 @@ def of_each_batch(
     wanted = batches_of(context)
     made = _made_before(context, context.asset_key)
     spec = context.assets_def.specs_by_key[context.asset_key]
+    said = time.monotonic()
     for number, batch in enumerate(wanted, 1):
         if batch in made:
             continue
         with one_batch(context, store, batch):
             for event in make(batch):
                 record(context, spec, batch, event)
-        context.log.info(f"{number} of {len(wanted)} batches")
+        # Each line is a row in Dagster's database.
+        if number == len(wanted) or time.monotonic() - said >= _PROGRESS_S:
+            said = time.monotonic()
+            context.log.info(f"{number} of {len(wanted)} batches")
     if last and (left := left_out(context)):
         names = ", ".join(left[:_SHOWN]) + (" …" if len(left) > _SHOWN else "")
         raise Failure(

@@ -41,7 +41,7 @@ def _of_batch(
     statistics = read_statistics(store, manifest.batch)
     drawn = draw_charts(statistics, ChartContext.of(manifest))
     pages = write_charts(store, manifest.batch, drawn)
-    shown = charts_that_matter(statistics)
+    shown = charts_that_matter(statistics.frames())
     yield MaterializeResult(
         metadata={
             name.replace("_", " "): MetadataValue.md(

@@ -9,6 +9,7 @@ from dagster import (
     AssetExecutionContext,
     AutomationCondition,
     Backoff,
+    DagsterRun,
     DynamicPartitionsDefinition,
     Failure,
     FreshnessPolicy,
@@ -16,13 +17,14 @@ from dagster import (
     MetadataValue,
     OpExecutionContext,
     RetryPolicy,
+    RunsFilter,
     TableColumn,
     TableRecord,
     TableSchema,
 )
 from polars import DataFrame
 
-from argus_pipeline.batches.arrivals import locate_manifest
+from argus_pipeline.batches.arrivals import get_manifest
 from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.batches.manifest import Manifest, parse_manifest
 from argus_pipeline.errors import BadInput
@@ -78,6 +80,15 @@ def bad_data_is_final() -> Iterator[None]:
         raise Failure(str(error), metadata={PERMANENT: True}, allow_retries=False) from error
 
 
+def run_now(context: AssetExecutionContext | OpExecutionContext) -> DagsterRun | None:
+    """The run as Dagster's database has it at this moment.
+
+    One statement: `get_run_by_id` looks up the columns of the table, too, each time.
+    """
+    found = context.instance.get_runs(RunsFilter(run_ids=[context.run.run_id]), limit=1)
+    return found[0] if found else None
+
+
 class RunIsOver(Failure):
     """The run has ended for Dagster, and this process still works for it."""
 
@@ -87,7 +98,7 @@ def refuse_ended_run(context: AssetExecutionContext | OpExecutionContext) -> Non
 
     What it has written is the same, byte for byte; what it would still say is said already.
     """
-    run = context.instance.get_run_by_id(context.run.run_id)
+    run = run_now(context)
     if run is not None and run.is_finished:
         raise RunIsOver(
             f"This run has ended as {run.status.value} while its worker was out of reach, and its "
@@ -101,8 +112,7 @@ def read_manifest(
 ) -> tuple[Manifest, str, str]:
     """The manifest of one batch of the run, its key and the ETag of just these bytes."""
     refuse_ended_run(context)
-    key = locate_manifest(store, batch, context.run.tags.get(MANIFEST_KEY_TAG))
-    data, etag = store.get_with_etag(key)
+    data, key, etag = get_manifest(store, batch, context.run.tags.get(MANIFEST_KEY_TAG))
     pinned = context.run.tags.get(MANIFEST_ETAG_TAG)
     if pinned and pinned != etag:
         raise Failure(

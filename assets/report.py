@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from dagster import AssetCheckResult, AssetExecutionContext, MaterializeResult, MetadataValue, asset
 
 from argus_pipeline import settings
-from argus_pipeline.charts import charts_that_matter, read_drawings
+from argus_pipeline.charts import read_drawings, stored_charts_that_matter
 from argus_pipeline.diagnosis.pipeline import load_diagnosis
 from argus_pipeline.report.language import language_from
 from argus_pipeline.report.markdown import render_markdown
 from argus_pipeline.report.writing import write_report
-from argus_pipeline.statistics.storage import read_statistics
 from argus_pipeline.storage.object_store import ObjectStore
 from assets.bulk import IN_BULK, of_each_batch
 from assets.charts import charts
@@ -45,7 +44,7 @@ def _of_batch(
 ) -> Iterator[MaterializeResult]:
     refuse_ended_run(context)
     found = load_diagnosis(database.engine(), batch)
-    shown = charts_that_matter(read_statistics(store, batch))
+    shown = stored_charts_that_matter(store, batch)
     language = language_from(settings.load())
     written = write_report(store, found, read_drawings(store, batch, shown), language)
     # Once more: what this says is what counts, and drawing took its time.

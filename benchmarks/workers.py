@@ -217,9 +217,9 @@ def _directly(ground: Ground, batches: Sequence[client.Batch]) -> None:
     from argus_pipeline.batches.manifest import parse_manifest
     from argus_pipeline.charts import (
         ChartContext,
-        charts_that_matter,
         draw_charts,
         read_drawings,
+        stored_charts_that_matter,
         write_charts,
     )
     from argus_pipeline.database.engine import create_engine, session
@@ -287,7 +287,7 @@ def _directly(ground: Ground, batches: Sequence[client.Batch]) -> None:
             manifest, read_results(store, manifest), read, read_baseline(store, manifest)
         )
         save_diagnosis(engine, supervise(case, engine, embedder, None).diagnosis, embedder)
-        shown = charts_that_matter(read_statistics(store, manifest.batch))
+        shown = stored_charts_that_matter(store, manifest.batch)
         found = load_diagnosis(engine, manifest.batch)
         write_report(store, found, read_drawings(store, manifest.batch, shown), language)
     engine.dispose()

@@ -94,7 +94,7 @@ def write_pages(engine: Engine, folder: Path, tables: Path, number: int, pages: 
         confirm(engine, manifest.batch, author="workshop", note="the tone ring was replaced")
     context = ChartContext(manifest.batch, *vehicle_of(found))
     drawn = draw_charts(statistics, context)
-    charts = {name: drawn[name].svg for name in charts_that_matter(statistics)}
+    charts = {name: drawn[name].svg for name in charts_that_matter(statistics.frames())}
     for language in Language:
         path = pages / f"{folder.name}.{language}.html"
         path.write_text(render_html(found, charts, language), "utf-8")

@@ -11,6 +11,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby, zip_longest
@@ -310,16 +311,30 @@ def locate_manifest(store: ObjectStore, batch: str, hint: str | None = None) -> 
     Raises:
         BadInput: no folder of that name has a manifest.
     """
-    likely = [hint] if hint else []
-    likely += [Folder(day, batch).manifest_key for day in _days_in_name(batch)]
-    for key in likely:
+    for key in _likely_keys(store, batch, hint):
         if store.head(key) is not None:
             return key
-    for day in _every_day(store):
-        key = f"{day}{batch}/{keys.MANIFEST_NAME}"
-        if store.head(key) is not None:
-            return key
-    raise BadInput(
+    raise _no_manifest(store, batch)
+
+
+def get_manifest(store: ObjectStore, batch: str, hint: str | None = None) -> tuple[bytes, str, str]:
+    """The bytes of a batch's manifest, its key and its ETag; arguments and errors as above."""
+    for key in _likely_keys(store, batch, hint):
+        with suppress(ObjectMissing):
+            data, etag = store.get_with_etag(key)
+            return data, key, etag
+    raise _no_manifest(store, batch)
+
+
+def _likely_keys(store: ObjectStore, batch: str, hint: str | None) -> Iterator[str]:
+    if hint:
+        yield hint
+    yield from (Folder(day, batch).manifest_key for day in _days_in_name(batch))
+    yield from (f"{day}{batch}/{keys.MANIFEST_NAME}" for day in _every_day(store))
+
+
+def _no_manifest(store: ObjectStore, batch: str) -> BadInput:
+    return BadInput(
         f"the batch {batch!r} has no manifest",
         where=store.uri("incoming/"),
         expected=f"incoming/YYYY/MM/DD/{batch}/{keys.MANIFEST_NAME}",

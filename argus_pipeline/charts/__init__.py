@@ -13,6 +13,7 @@ from argus_pipeline.charts.storage import (
     charts_that_matter,
     draw_charts,
     read_drawings,
+    stored_charts_that_matter,
     write_charts,
 )
 from argus_pipeline.charts.top_codes import top_codes
@@ -31,6 +32,7 @@ __all__ = [
     "restarts",
     "severity_over_time",
     "signals_around_events",
+    "stored_charts_that_matter",
     "top_codes",
     "write_charts",
 ]

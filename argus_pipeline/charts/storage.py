@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+import polars as pl
+
 from argus_pipeline.charts.codes_by_ecu import codes_by_ecu
 from argus_pipeline.charts.context import ChartContext
 from argus_pipeline.charts.rendering import RenderedChart, render
@@ -13,6 +15,7 @@ from argus_pipeline.charts.severity_over_time import severity_over_time
 from argus_pipeline.charts.signals_around_events import signals_around_events
 from argus_pipeline.charts.top_codes import top_codes
 from argus_pipeline.statistics.batch import BatchStatistics
+from argus_pipeline.statistics.storage import read_frames
 from argus_pipeline.storage import keys
 from argus_pipeline.storage.object_store import ObjectStore
 
@@ -24,6 +27,8 @@ CHARTS: Final = {
     "restarts": restarts,
 }
 """A batch's charts by name, in the order in which people look at them."""
+DECIDING: Final = ("boots", "codes", "codes_by_ecu", "event_signals")
+"""The statistics that tell which charts matter: four of many objects."""
 
 
 def draw_charts(statistics: BatchStatistics, context: ChartContext) -> dict[str, RenderedChart]:
@@ -43,21 +48,34 @@ def write_charts(
     return pages
 
 
-def charts_that_matter(statistics: BatchStatistics) -> tuple[str, ...]:
+def charts_that_matter(frames: Mapping[str, pl.DataFrame]) -> tuple[str, ...]:
     """The charts that say something of this batch, for a reader who has no time for the others.
 
     Severities over time always; codes where there are any, by ECU where several reported them;
     signals around events where one left its usual range; restarts where an ECU booted again.
+
+    Args:
+        frames: statistics of the batch by name, at least those in `DECIDING`.
     """
-    boots = statistics.boots["ecu"].value_counts()["count"]
+    boots = frames["boots"]["ecu"].value_counts()["count"]
     says_something = {
         "severity_over_time": True,
-        "top_codes": not statistics.codes.is_empty(),
-        "codes_by_ecu": statistics.codes_by_ecu["ecu"].n_unique() > 1,
-        "signals_around_events": not statistics.event_signals.is_empty(),
+        "top_codes": not frames["codes"].is_empty(),
+        "codes_by_ecu": frames["codes_by_ecu"]["ecu"].n_unique() > 1,
+        "signals_around_events": not frames["event_signals"].is_empty(),
         "restarts": bool((boots > 1).any()),
     }
     return tuple(name for name in CHARTS if says_something[name])
+
+
+def stored_charts_that_matter(store: ObjectStore, batch: str) -> tuple[str, ...]:
+    """`charts_that_matter` of a batch whose statistics are in the bucket.
+
+    Raises:
+        ObjectMissing: they were not written.
+        BadInput: they are of another schema.
+    """
+    return charts_that_matter(read_frames(store, batch, DECIDING))
 
 
 def read_drawings(

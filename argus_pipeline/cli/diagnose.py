@@ -93,14 +93,13 @@ def _baseline(store: ObjectStore, manifest: Manifest) -> pl.DataFrame | None:
 def _save(
     store: ObjectStore, engine: Engine, embedder: Embedder, written: Written, language: Language
 ) -> None:
-    from argus_pipeline.charts import charts_that_matter, read_drawings
+    from argus_pipeline.charts import read_drawings, stored_charts_that_matter
     from argus_pipeline.diagnosis.pipeline import save_diagnosis
     from argus_pipeline.report.writing import write_report
-    from argus_pipeline.statistics.storage import read_statistics
 
     found = written.diagnosis
     save_diagnosis(engine, found, embedder)
-    shown = charts_that_matter(read_statistics(store, found.batch))
+    shown = stored_charts_that_matter(store, found.batch)
     write_report(store, found, read_drawings(store, found.batch, shown), language)
 
 

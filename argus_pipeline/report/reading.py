@@ -66,9 +66,8 @@ def report_in(store: ObjectStore, batch: str, form: str, language: Language) -> 
         BadInput: there is no report of this batch; or its JSON is of another version of Argus.
     """
     # Polars and Jinja are of no use to those who only list reports.
-    from argus_pipeline.charts import charts_that_matter, read_drawings
+    from argus_pipeline.charts import read_drawings, stored_charts_that_matter
     from argus_pipeline.report.writing import render
-    from argus_pipeline.statistics.storage import read_statistics
 
     content = read_report(store, batch, "json")
     if form == "json":
@@ -78,7 +77,7 @@ def report_in(store: ObjectStore, batch: str, form: str, language: Language) -> 
     except ValueError as error:
         hint = "Run `argus retry` for this batch, which writes its report anew"
         raise BadInput(str(error), where=keys.report(batch, "json"), hint=hint) from error
-    shown = charts_that_matter(read_statistics(store, batch))
+    shown = stored_charts_that_matter(store, batch)
     return render(form, found, read_drawings(store, batch, shown), language).encode()
 
 

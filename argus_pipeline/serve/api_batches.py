@@ -142,14 +142,13 @@ async def report_bytes(
     tag = f"{etag}-{form}-{language.value}-{int(reader.sees_vehicles)}"
 
     def make() -> tuple[bytes, str]:
-        from argus_pipeline.charts import charts_that_matter
+        from argus_pipeline.charts import stored_charts_that_matter
         from argus_pipeline.report.writing import render
-        from argus_pipeline.statistics.storage import read_statistics
 
         drawings = {}
         if form == "html":
             try:
-                names = charts_that_matter(read_statistics(context.store, batch))
+                names = stored_charts_that_matter(context.store, batch)
             except ObjectMissing:
                 names = ()  # as below
             for name in names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from typing import Final
 
 import polars as pl
@@ -36,9 +37,17 @@ def read_statistics(store: ObjectStore, batch: str) -> BatchStatistics:
         ObjectMissing: they were not written.
         BadInput: they are of another schema.
     """
-    return BatchStatistics(
-        **{name: _read(store, keys.statistics(batch, name)) for name in BatchStatistics.names()}
-    )
+    return BatchStatistics(**read_frames(store, batch, BatchStatistics.names()))
+
+
+def read_frames(store: ObjectStore, batch: str, names: Iterable[str]) -> dict[str, pl.DataFrame]:
+    """Some of the frames of a batch by their names; each is a request.
+
+    Raises:
+        ObjectMissing: one was not written.
+        BadInput: one is of another schema.
+    """
+    return {name: _read(store, keys.statistics(batch, name)) for name in names}
 
 
 def to_parquet(frame: pl.DataFrame) -> bytes:

@@ -77,8 +77,8 @@ def test_events_without_signals_say_so(tmp_path: Path) -> None:
 
 def test_only_charts_that_say_something_matter(tmp_path: Path) -> None:
     quiet = MadeBatch(tmp_path / "quiet").dlt("a.dlt", [{}]).statistics()
-    assert charts_that_matter(quiet) == ("severity_over_time",)
-    assert charts_that_matter(dips(tmp_path / "dips")) == (
+    assert charts_that_matter(quiet.frames()) == ("severity_over_time",)
+    assert charts_that_matter(dips(tmp_path / "dips").frames()) == (
         "severity_over_time",
         "top_codes",
         "signals_around_events",
@@ -86,7 +86,7 @@ def test_only_charts_that_say_something_matter(tmp_path: Path) -> None:
     boots = [{"start": START}, {"start": START + timedelta(seconds=90)}]
     rows = [{"text": "E001", "ecu": ecu, "severity": "info"} for ecu in ("GW", "ABS")]
     restarted = MadeBatch(tmp_path / "restarted").dlt("a.dlt", rows, boots=boots).statistics()
-    assert charts_that_matter(restarted) == (
+    assert charts_that_matter(restarted.frames()) == (
         "severity_over_time",
         "top_codes",
         "codes_by_ecu",
