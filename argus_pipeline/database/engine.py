@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy
 from sqlalchemy import Engine
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
 
 APPLICATION_NAME = "argus"
 CONNECT_SECONDS = 10
+KEPT_ALIVE: Final = MappingProxyType(
+    {
+        "keepalives_idle": 60,
+        "keepalives_interval": 15,
+        "keepalives_count": 4,
+        "tcp_user_timeout": 120_000,
+    }
+)
+"""Parameters of libpq for a connection that is kept: what forgets silent ones (balancers after 350
+s) sees it live, and a server that is gone without a word is an error after two minutes, not after a
+quarter of an hour. A network that is away for a minute ends nothing."""
 # invalid_schema_name, undefined_table, undefined_column: the migrations have not run.
 _SCHEMA_STATES = frozenset({"3F000", "42P01", "42703"})
 
@@ -52,6 +64,7 @@ def create_engine(url: str, *, application_name: str = APPLICATION_NAME) -> Engi
             connect_args={
                 "application_name": application_name,
                 "connect_timeout": CONNECT_SECONDS,
+                **KEPT_ALIVE,
             },
         )
     except (ArgumentError, NoSuchModuleError, ValueError) as error:

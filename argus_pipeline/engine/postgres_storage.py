@@ -1,7 +1,7 @@
 """Dagster's records in Postgres, over connections that are kept.
 
-Dagster's own storage connects anew for each statement: 69 times for a small batch in bulk, and each
-takes 8 ms of CPU for a process of the server and a proof of the password at both ends.
+Dagster's own storage connects anew each time it asks: 69 times for a small batch in bulk, and each
+time costs a new process of the server and a proof of the password at both ends.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from dagster_postgres.utils import (
     pg_url_from_config,
 )
 
+from argus_pipeline.database.engine import KEPT_ALIVE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
 
 KEPT: Final = 1
 """Connections that a process keeps. Threads that ask at once get more, which close again."""
-_RECYCLED_AFTER_S: Final = 600
-"""Below what firewalls between hosts commonly allow a connection to be silent."""
 
 _engines: Final[weakref.WeakSet[Engine]] = weakref.WeakSet()
 
@@ -58,7 +58,7 @@ class PooledPostgresStorage(DagsterPostgresStorage):
             pool_size=KEPT,
             max_overflow=-1,
             pool_pre_ping=True,
-            pool_recycle=_RECYCLED_AFTER_S,
+            connect_args=dict(KEPT_ALIVE),
         )
         _engines.add(engine)
         # Their tables are there by now.
