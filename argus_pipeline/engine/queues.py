@@ -20,7 +20,7 @@ class Queue(StrEnum):
     """A queue of tasks. The first are looked at first."""
 
     URGENT = "argus.urgent"
-    """Runs and shards of batches of priority P0."""
+    """Runs and shards of batches of priority P0, and of what is tried again (coordinator.py)."""
     SHARDS = "argus.shards"
     """Steps of large batches whose run has begun."""
     RUNS = "argus.runs"
@@ -33,7 +33,7 @@ class Queue(StrEnum):
     In the same slots, as many leads as there are slots would wait for each other for ever.
     """
     URGENT_LEADS = "argus.leads.urgent"
-    """The same of batches of priority P0."""
+    """The same of what is urgent."""
 
 
 WORK: Final = (Queue.URGENT, Queue.SHARDS, Queue.RUNS, Queue.BULK)

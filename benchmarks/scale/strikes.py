@@ -173,11 +173,6 @@ def _time_elsewhere(scene: Scene, lost: Sequence[DagsterRun], began: float) -> N
         _watch(scene, lost, began)
     except Exception as error:  # of a thread, where nobody would see it
         scene.problems.append(f"where lost runs went: {type(error).__name__}: {error}")
-    scene.problems += [
-        f"a lost host's batch ran elsewhere after {seconds:.0f} s"
-        for seconds in scene.elsewhere_s
-        if seconds > ELSEWHERE_BAR_S
-    ]
 
 
 def _watch(scene: Scene, lost: Sequence[DagsterRun], began: float) -> None:
