@@ -65,6 +65,17 @@ def waiting_tasks(app: Celery) -> set[str]:
     return {message["headers"]["id"] for message in [*waiting, *fetched]}
 
 
+def is_waiting(app: Celery, task: str) -> bool:
+    """Whether a task lies in a queue; true, too, while the broker is away and nobody can tell."""
+    from kombu.exceptions import KombuError
+    from redis.exceptions import RedisError
+
+    try:
+        return task in waiting_tasks(app)
+    except (KombuError, RedisError, OSError):
+        return True
+
+
 def make_app(url: str) -> Celery:
     """A Celery app at a broker. It connects when it is first used."""
     from celery import Celery

@@ -7,16 +7,15 @@ import time
 from typing import Any, Final
 
 from celery.result import AsyncResult
-from dagster import DagsterRun
+from dagster import DagsterRun, DagsterRunStatus
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
-from kombu.exceptions import KombuError, OperationalError
-from redis.exceptions import RedisError
+from kombu.exceptions import OperationalError
 from typing_extensions import override
 
 from argus_pipeline.engine import versions
-from argus_pipeline.engine.broker import make_app, waiting_tasks
+from argus_pipeline.engine.broker import is_waiting, make_app
 from argus_pipeline.engine.checked_task import headers
 from argus_pipeline.engine.options import BROKER_VARIABLE
 from argus_pipeline.engine.queues import queue_of_run
@@ -104,12 +103,11 @@ class CeleryLauncher(CeleryRunLauncher):
         task = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
         if task is None:
             return CheckRunHealthResult(WorkerStatus.RUNNING, "not handed to a worker yet")
-        if WORKER_TAG not in run.tags and self._waits(task):
+        worker = _worker_of(run)
+        if worker is None and is_waiting(self.celery, task):
             self._roll_call.waits(task)
             return CheckRunHealthResult(WorkerStatus.RUNNING, "waits for a worker")
-        lost = self._roll_call.why_lost(
-            task, run.tags.get(WORKER_TAG), self._seconds_since_start(run)
-        )
+        lost = self._roll_call.why_lost(task, worker, self._seconds_since_start(run))
         if lost is None:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         now = self._instance.get_run_by_id(run.run_id)
@@ -120,13 +118,6 @@ class CeleryLauncher(CeleryRunLauncher):
         self.celery.control.revoke(task, terminate=True)
         return CheckRunHealthResult(WorkerStatus.FAILED, lost)
 
-    def _waits(self, task: str) -> bool:
-        try:
-            return task in waiting_tasks(self.celery)
-        except (KombuError, RedisError, OSError):
-            # While the broker is away nobody can tell.
-            return True
-
     @override
     def get_run_worker_debug_info(
         self, run: DagsterRun, include_container_logs: bool | None = True
@@ -134,7 +125,7 @@ class CeleryLauncher(CeleryRunLauncher):
         """Where the run waits or runs."""
         return (
             f"queue {queue_of_run(run.tags)}, task {run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)}, "
-            f"worker {run.tags.get(WORKER_TAG, 'none yet')}. `argus workers` shows who is there."
+            f"worker {_worker_of(run) or 'none yet'}. `argus workers` shows who is there."
         )
 
     def _seconds_since_start(self, run: DagsterRun) -> float:
@@ -142,3 +133,11 @@ class CeleryLauncher(CeleryRunLauncher):
         if record is None or record.start_time is None:
             return 0.0
         return max(time.time() - float(record.start_time), 0.0)
+
+
+def _worker_of(run: DagsterRun) -> str | None:
+    """The worker that began a run; None before.
+
+    A run that is tried again has the tags of the lost one, and with them the worker that lost it.
+    """
+    return None if run.status is DagsterRunStatus.STARTING else run.tags.get(WORKER_TAG)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from celery import Celery
@@ -18,7 +18,7 @@ from dagster._serdes import pack_value
 from dagster_celery.config import TASK_EXECUTE_PLAN_NAME
 from dagster_celery.core_execution_loop import core_celery_execution_loop
 
-from argus_pipeline.engine.broker import make_app
+from argus_pipeline.engine.broker import is_waiting, make_app
 from argus_pipeline.engine.checked_task import headers
 from argus_pipeline.engine.options import broker_url
 from argus_pipeline.engine.queues import queue_of_steps
@@ -70,7 +70,7 @@ class StepsOnWorkers(Executor):
                 queue=queue,
                 headers=headers(),
             )
-            return LookedAfter(sent, roll_call)
+            return LookedAfter(sent, roll_call, lambda: is_waiting(app, sent.id))
 
         # A lead is itself a task, and waits by asking, never by blocking.
         with allow_join_result():
@@ -96,9 +96,10 @@ def _arguments(
 class LookedAfter:
     """The result of a step on a worker, which is there, too, once that worker is lost."""
 
-    def __init__(self, result: AsyncResult, roll_call: RollCall) -> None:
+    def __init__(self, result: AsyncResult, roll_call: RollCall, waits: Callable[[], bool]) -> None:
         self._result = result
         self._roll_call = roll_call
+        self._waits = waits
         self._looked = self._begun = 0.0
         self._lost: str | None = None
 
@@ -130,4 +131,10 @@ class LookedAfter:
             self._begun = self._begun or now
             worker = (meta.get("result") or {}).get("hostname")
             self._lost = self._roll_call.why_lost(self._result.id, worker, now - self._begun)
+        elif meta["status"] == "PENDING":
+            # A task can be lost on its way: given to a connection whose host is gone.
+            if self._waits():
+                self._roll_call.waits(self._result.id)
+            else:
+                self._lost = self._roll_call.why_lost(self._result.id, None)
         return self._lost is not None

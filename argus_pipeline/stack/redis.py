@@ -18,6 +18,9 @@ from argus_pipeline.stack.processes import Command, ProcessRecord
 NAME: Final = "redis"
 READY_S: Final = 30.0
 STOP_S: Final = 10.0
+KEEPALIVE_S: Final = 10
+"""A host that is gone waits at a queue for ever, for all that Redis knows, and is given the next
+task. By this its connections are closed after some 20 s, before its runs count as lost."""
 _PROGRAMS: Final = ("redis-server", "valkey-server")
 _HINT: Final = (
     "Install it (`apt install redis-server`, `dnf install valkey`, `brew install redis`), or name "
@@ -80,6 +83,7 @@ class Redis:
                     f"requirepass {password}",
                     f"dir {self.folder}",
                     "appendonly yes",
+                    f"tcp-keepalive {KEEPALIVE_S}",
                     "save ''",
                     "daemonize no",
                     "",

@@ -31,6 +31,8 @@ from benchmarks.scale.strikes import ELSEWHERE_BAR_S, STRIKES, Scene
 
 CASES = 12
 """Kinds of batches: ten simulated, one of many recordings, one large."""
+LEADS = 2
+"""Of each worker, which is what `argus worker` has unless it is told."""
 _UPLOADERS = 4
 TRUE_REASONS = ("has not answered", "no longer has it in hand", "lost it", "is gone")
 """Of what a batch may be given up for: the worker of its last attempt was struck as well."""
@@ -73,7 +75,7 @@ def _scale(
     options: argparse.Namespace,
     seed: int,
 ) -> dict[str, Any]:
-    control = Control(runs_at_once=options.hosts * (options.slots + 1) + 2)
+    control = Control(runs_at_once=options.hosts * (options.slots + LEADS) + 2)
     there = [hosts.Host(n, [control.home]) for n in range(1, options.hosts + 1)]
     scene = Scene(control, there, options.slots, random.Random(seed))
     try:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from argus_pipeline.settings import Settings
 from argus_pipeline.stack import minio, stores
 from argus_pipeline.stack.postgres import SUPERUSER, PostgresServer
-from argus_pipeline.stack.redis import ping
+from argus_pipeline.stack.redis import KEEPALIVE_S, ping
 from argus_pipeline.storage.object_store import ObjectStore
 from benchmarks.chaos.ground import ROOT, Ground, eventually
 from benchmarks.scale.hosts import CONTROL, NETWORK
@@ -154,7 +154,7 @@ class Control(Ground):
         folder.mkdir(exist_ok=True)
         lines = [
             *(f"bind {CONTROL}", f"port {_REDIS}", f"requirepass {self._password}"),
-            *(f"dir {folder}", "appendonly yes", "save ''", ""),
+            *(f"dir {folder}", "appendonly yes", "save ''", f"tcp-keepalive {KEEPALIVE_S}", ""),
         ]
         path = folder / "redis.conf"
         path.touch(mode=0o600)

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from dagster import DagsterRunStatus, RunsFilter
+from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
+from dagster._core.storage.tags import RETRY_NUMBER_TAG
 
+from argus_pipeline.engine.queues import LARGE_TAG
 from argus_pipeline.run_records import PARTITION_TAG, WORKER_TAG
 from argus_pipeline.stack import dagster_processes as dagster
 from argus_pipeline.stack import processes
@@ -55,7 +57,7 @@ class Scene:
         """Start a host with its worker."""
         command = [
             *Ground.command("worker", "--name", "w"),
-            *("--slots", str(self.slots), "--leads", "1"),
+            *("--slots", str(self.slots)),
         ]
         log = self.control.home / "logs" / f"{host.name}.log"
         environment = {**self.control.worker_environment(), "PYTHONPATH": str(ROOT)}
@@ -177,9 +179,8 @@ def _time_elsewhere(scene: Scene, lost: Sequence[DagsterRun], began: float) -> N
 
 def _watch(scene: Scene, lost: Sequence[DagsterRun], began: float) -> None:
     """How long until each of these batches runs, or ran, on another host."""
-    waiting = {
-        run.tags.get(PARTITION_TAG): run.run_id for run in lost if run.tags.get(PARTITION_TAG)
-    }
+    waiting = {run.tags[PARTITION_TAG]: run.run_id for run in lost if PARTITION_TAG in run.tags}
+    destroyed = time.time() - (time.monotonic() - began)
     while waiting and not scene.over.is_set() and time.monotonic() - began < _ELSEWHERE_S:
         for batch, run_id in list(waiting.items()):
             newest = scene.control.instance.get_runs(
@@ -191,9 +192,30 @@ def _watch(scene: Scene, lost: Sequence[DagsterRun], began: float) -> None:
             }
             if again or newest.status is DagsterRunStatus.SUCCESS:
                 scene.elsewhere_s.append(time.monotonic() - began)
+                scene.say(f"{batch}: {_story(scene, run_id, newest, destroyed)}")
                 del waiting[batch]
         time.sleep(0.5)
     scene.elsewhere_s += [_ELSEWHERE_S] * len(waiting)
+    for batch, run_id in waiting.items():
+        [newest] = scene.control.instance.get_runs(RunsFilter(tags={PARTITION_TAG: batch}), limit=1)
+        scene.say(f"{batch}: {_story(scene, run_id, newest, destroyed)}")
+
+
+def _story(scene: Scene, lost: str, newest: DagsterRun, destroyed: float) -> str:
+    """What became of a lost run, in seconds after its host was destroyed."""
+    steps = {
+        (lost, DagsterEventType.PIPELINE_FAILURE): "found lost",
+        (newest.run_id, DagsterEventType.PIPELINE_ENQUEUED): "queued again",
+        (newest.run_id, DagsterEventType.PIPELINE_STARTING): "handed out",
+        (newest.run_id, DagsterEventType.PIPELINE_START): "begun",
+    }
+    said = ["large" if LARGE_TAG in newest.tags else "small"]
+    for (run, kind), name in steps.items():
+        found = scene.control.instance.get_records_for_run(run, of_type=kind, limit=1).records
+        said += [f"{name} {one.timestamp - destroyed:.0f} s" for one in found]
+    if attempt := newest.tags.get(RETRY_NUMBER_TAG):
+        said.append(f"attempt {int(attempt) + 1}")
+    return ", ".join(said)
 
 
 def _program(pid: int) -> str:
