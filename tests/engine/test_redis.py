@@ -10,16 +10,28 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
+import dagster as dg
 import pytest
+from dagster._core.launcher import WorkerStatus
+from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
+from argus_pipeline.engine import steps
+from argus_pipeline.engine.broker import is_waiting
+from argus_pipeline.engine.launcher import CeleryLauncher
 from argus_pipeline.engine.queues import WORK, Queue
+from argus_pipeline.engine.roll_call import RollCall, asking
 from argus_pipeline.errors import Unavailable
+from argus_pipeline.run_records import WORKER_TAG
 from argus_pipeline.stack.redis import Redis, ping
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("redis-server") or shutil.which("valkey-server")),
     reason="no redis-server here: apt install redis-server",
 )
+
+
+@dg.job
+def nothing() -> None: ...
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +105,37 @@ def test_it_is_known_which_tasks_wait_also_one_that_was_fetched_and_not_begun(ap
         assert waiting_tasks(app) == {first, second}
         connection.default_channel.basic_ack(held.delivery_tag)
         assert waiting_tasks(app) == {second}
+
+
+def test_a_run_that_is_tried_again_waits_though_the_worker_that_lost_it_is_gone(
+    app, redis: Redis
+) -> None:
+    launcher = CeleryLauncher(default_queue="none", broker=redis.url, backend=redis.url)
+    task = app.send_task("t", queue=Queue.RUNS.value).id
+    # Dagster gives it the tags of the lost run.
+    tags = {WORKER_TAG: "w.work@gone", DAGSTER_CELERY_TASK_ID_TAG: task}
+    with dg.DagsterInstance.ephemeral() as instance:
+        launcher.register_instance(instance)
+        run = instance.create_run_for_job(nothing, tags=tags, status=dg.DagsterRunStatus.STARTING)
+        health = launcher.check_run_worker_health(run)
+    assert (health.status, health.msg) == (WorkerStatus.RUNNING, "waits for a worker")
+
+
+def test_a_step_that_was_lost_on_its_way_to_a_worker_is_noticed(
+    app, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "_LOOKS_AFTER_S", 0.0)
+    sent = app.send_task("t", queue=Queue.SHARDS.value)
+    roll_call = RollCall(asking(app), silent_s=0.2)
+    looked_after = steps.LookedAfter(sent, roll_call, lambda: is_waiting(app, sent.id))
+    for _ in range(3):
+        assert not looked_after.ready()
+    with app.connection_for_write() as connection:
+        # As Redis does for a connection whose host is gone.
+        assert connection.default_channel.client.lpop(Queue.SHARDS.value)
+    _wait_for(looked_after.ready)
+    with pytest.raises(Unavailable, match="the step was lost"):
+        looked_after.get()
 
 
 WORKER = """
