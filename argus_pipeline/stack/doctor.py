@@ -206,7 +206,7 @@ def check_workers() -> Iterator[Finding]:
         return
     from argus_pipeline.engine.versions import difference, own_versions
     from argus_pipeline.engine.workers import ask_workers
-    from argus_pipeline.stack.redis import ping
+    from argus_pipeline.stack.redis import KEEPALIVE_S, keepalive_s, ping
 
     url = broker_url()
     try:
@@ -215,6 +215,13 @@ def check_workers() -> Iterator[Finding]:
     except ArgusError as error:
         yield fail("broker", str(error), f"{_START}, or mend ARGUS_BROKER_URL")
         return
+    kept = keepalive_s(url)
+    if kept is not None and not 0 < kept <= KEEPALIVE_S:
+        yield warn(
+            "broker",
+            f"Redis gives tasks to hosts that are gone, for minutes (tcp-keepalive is {kept})",
+            f"`tcp-keepalive {KEEPALIVE_S}` in its configuration, or by CONFIG SET",
+        )
     if not fleet.workers:
         yield fail("workers", "none answers: runs wait for ever", "Start one with `argus worker`")
     for worker in fleet.workers:

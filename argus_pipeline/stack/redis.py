@@ -6,14 +6,19 @@ import json
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from argus_pipeline.errors import Unavailable
 from argus_pipeline.stack import ports, processes
 from argus_pipeline.stack.files import make_private_folder, read_json, write_private
 from argus_pipeline.stack.ports import HOST
 from argus_pipeline.stack.processes import Command, ProcessRecord
+
+if TYPE_CHECKING:
+    import redis
 
 NAME: Final = "redis"
 READY_S: Final = 30.0
@@ -118,13 +123,35 @@ def ping(url: str) -> str:
     Raises:
         Unavailable: it does not.
     """
+    with _asking(url) as client:
+        return str(client.info("server")["redis_version"])
+
+
+def keepalive_s(url: str) -> int | None:
+    """Its `tcp-keepalive` (0: off); None where it does not say, as hosted ones do.
+
+    Raises:
+        Unavailable: it does not answer.
+    """
+    from redis.exceptions import ResponseError
+
+    with _asking(url) as client:
+        try:
+            found = client.config_get("tcp-keepalive").get("tcp-keepalive")
+        except ResponseError:
+            return None
+    return None if found is None else int(found)
+
+
+@contextmanager
+def _asking(url: str) -> Iterator[redis.Redis]:
     import redis
 
     from argus_pipeline.engine.options import without_password
 
     client = redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=5)
     try:
-        return str(client.info("server")["redis_version"])
+        yield client
     except redis.RedisError as error:
         raise Unavailable(
             f"the broker does not answer: {error}", where=without_password(url)

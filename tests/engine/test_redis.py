@@ -14,6 +14,7 @@ import dagster as dg
 import pytest
 from dagster._core.launcher import WorkerStatus
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+from redis import Redis as Client
 
 from argus_pipeline.engine import steps
 from argus_pipeline.engine.broker import is_waiting
@@ -22,7 +23,9 @@ from argus_pipeline.engine.queues import WORK, Queue
 from argus_pipeline.engine.roll_call import RollCall, asking
 from argus_pipeline.errors import Unavailable
 from argus_pipeline.run_records import WORKER_TAG
-from argus_pipeline.stack.redis import Redis, ping
+from argus_pipeline.stack.doctor import check_workers
+from argus_pipeline.stack.findings import Level
+from argus_pipeline.stack.redis import KEEPALIVE_S, Redis, ping
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("redis-server") or shutil.which("valkey-server")),
@@ -136,6 +139,26 @@ def test_a_step_that_was_lost_on_its_way_to_a_worker_is_noticed(
     _wait_for(looked_after.ready)
     with pytest.raises(Unavailable, match="the step was lost"):
         looked_after.get()
+
+
+def test_doctor_warns_of_a_redis_that_gives_tasks_to_hosts_that_are_gone(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARGUS_ENGINE", "celery")
+    monkeypatch.setenv("ARGUS_BROKER_URL", redis.url)
+
+    def warnings() -> list[str]:
+        return [found.what for found in check_workers() if found.level is Level.WARN]
+
+    assert warnings() == []
+    client = Client.from_url(redis.url)
+    client.config_set("tcp-keepalive", 300)
+    try:
+        [told] = warnings()
+    finally:
+        client.config_set("tcp-keepalive", KEEPALIVE_S)
+        client.close()
+    assert "tcp-keepalive is 300" in told
 
 
 WORKER = """
