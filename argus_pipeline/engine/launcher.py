@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
+from functools import cache
 from typing import Any, Final
 
 from celery.result import AsyncResult
@@ -40,7 +42,7 @@ class CeleryLauncher(CeleryRunLauncher):
     def __init__(self, **config: Any) -> None:
         super().__init__(**config)
         self.celery = make_app(str(self.broker))
-        self._roll_call = RollCall(asking(self.celery))
+        self._roll_call = _roll_call(str(self.broker))
         self._published = False
 
     @override
@@ -55,11 +57,16 @@ class CeleryLauncher(CeleryRunLauncher):
             versions.publish(self._instance)
             self._published = True
         queue = queue_of_run(run.tags)
+        # Before it is sent: Dagster writes all tags of a run at once, and a worker that has it the
+        # same moment writes its own. The one or the other would be gone.
+        task = str(uuid.uuid4())
+        self._instance.add_run_tags(run.run_id, {DAGSTER_CELERY_TASK_ID_TAG: task})
 
         def send() -> AsyncResult:
             try:
                 return self.celery.send_task(
                     RUN_TASK,
+                    task_id=task,
                     kwargs={"run_id": run.run_id},
                     queue=queue.value,
                     headers=headers(),
@@ -74,10 +81,9 @@ class CeleryLauncher(CeleryRunLauncher):
 
         # Dagster fails a run whose launch fails, and so do the two that it starts instead: all
         # attempts at a batch would be over within seconds.
-        sent = patiently(send, longest_wait_s=_LAUNCH_WAIT_S)
-        self._instance.add_run_tags(run.run_id, {DAGSTER_CELERY_TASK_ID_TAG: sent.id})
+        patiently(send, longest_wait_s=_LAUNCH_WAIT_S)
         self._instance.report_engine_event(
-            f"Waits in queue {queue} for a worker (task {sent.id}).", run, cls=type(self)
+            f"Waits in queue {queue} for a worker (task {task}).", run, cls=type(self)
         )
 
     @override
@@ -133,6 +139,13 @@ class CeleryLauncher(CeleryRunLauncher):
         if record is None or record.start_time is None:
             return 0.0
         return max(time.time() - float(record.start_time), 0.0)
+
+
+@cache
+def _roll_call(broker: str) -> RollCall:
+    """One for a process: each tick of the recovery sensor has a launcher of its own, and since when
+    a worker is silent has to be remembered from one to the next."""
+    return RollCall(asking(make_app(broker)))
 
 
 def _worker_of(run: DagsterRun) -> str | None:
