@@ -12,12 +12,12 @@ from functools import partial
 
 import dagster as dg
 import pytest
-from dagster._core.launcher import WorkerStatus
+from dagster._core.launcher import LaunchRunContext, WorkerStatus
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from redis import Redis as Client
 
 from argus_pipeline.engine import steps
-from argus_pipeline.engine.broker import is_waiting
+from argus_pipeline.engine.broker import is_waiting, waiting_tasks
 from argus_pipeline.engine.launcher import CeleryLauncher
 from argus_pipeline.engine.queues import WORK, Queue
 from argus_pipeline.engine.roll_call import RollCall, asking
@@ -31,6 +31,9 @@ pytestmark = pytest.mark.skipif(
     not (shutil.which("redis-server") or shutil.which("valkey-server")),
     reason="no redis-server here: apt install redis-server",
 )
+
+
+STARTING = dg.DagsterRunStatus.STARTING
 
 
 @dg.job
@@ -57,6 +60,10 @@ def app(redis: Redis):
         for queue in Queue:
             connection.default_channel.queue_purge(queue.value)
     return app
+
+
+def launcher_at(redis: Redis) -> CeleryLauncher:
+    return CeleryLauncher(default_queue="none", broker=redis.url, backend=redis.url)
 
 
 def received(app, count: int) -> list[str]:
@@ -97,8 +104,6 @@ def test_a_task_is_in_its_own_queue_only(app) -> None:
 
 
 def test_it_is_known_which_tasks_wait_also_one_that_was_fetched_and_not_begun(app) -> None:
-    from argus_pipeline.engine.broker import waiting_tasks
-
     assert waiting_tasks(app) == set()
     first, second = (app.send_task("t", queue=Queue.RUNS.value).id for _ in range(2))
     assert waiting_tasks(app) == {first, second}
@@ -113,15 +118,50 @@ def test_it_is_known_which_tasks_wait_also_one_that_was_fetched_and_not_begun(ap
 def test_a_run_that_is_tried_again_waits_though_the_worker_that_lost_it_is_gone(
     app, redis: Redis
 ) -> None:
-    launcher = CeleryLauncher(default_queue="none", broker=redis.url, backend=redis.url)
+    launcher = launcher_at(redis)
     task = app.send_task("t", queue=Queue.RUNS.value).id
     # Dagster gives it the tags of the lost run.
     tags = {WORKER_TAG: "w.work@gone", DAGSTER_CELERY_TASK_ID_TAG: task}
     with dg.DagsterInstance.ephemeral() as instance:
         launcher.register_instance(instance)
-        run = instance.create_run_for_job(nothing, tags=tags, status=dg.DagsterRunStatus.STARTING)
+        run = instance.create_run_for_job(nothing, tags=tags, status=STARTING)
         health = launcher.check_run_worker_health(run)
     assert (health.status, health.msg) == (WorkerStatus.RUNNING, "waits for a worker")
+
+
+def test_the_id_of_its_task_is_noted_before_a_worker_can_have_it(
+    app, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher = launcher_at(redis)
+    with dg.DagsterInstance.ephemeral() as instance:
+        launcher.register_instance(instance)
+        run = instance.create_run_for_job(nothing)
+        noted, send = [], launcher.celery.send_task
+
+        def send_task(*args: object, **given: object) -> object:
+            noted.append(instance.get_run_by_id(run.run_id).tags[DAGSTER_CELERY_TASK_ID_TAG])
+            return send(*args, **given)
+
+        monkeypatch.setattr(launcher.celery, "send_task", send_task)
+        launcher.launch_run(LaunchRunContext(run, None))
+    assert waiting_tasks(app) == set(noted)
+
+
+def test_a_run_that_was_lost_on_its_way_is_found_though_each_look_has_a_new_launcher(
+    app, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launcher_at(redis)._roll_call, "silent_s", 0.2)
+    with dg.DagsterInstance.ephemeral() as instance:
+        tags = {DAGSTER_CELERY_TASK_ID_TAG: "popped-and-gone"}
+        run = instance.create_run_for_job(nothing, tags=tags, status=STARTING)
+
+        def look() -> WorkerStatus:
+            launcher = launcher_at(redis)
+            launcher.register_instance(instance)
+            return launcher.check_run_worker_health(run).status
+
+        assert look() is WorkerStatus.RUNNING, "it may just be between queue and worker"
+        _wait_for(lambda: look() is WorkerStatus.FAILED)
 
 
 def test_a_step_that_was_lost_on_its_way_to_a_worker_is_noticed(
@@ -177,7 +217,6 @@ def work(name):
 def test_a_worker_of_another_version_hands_back_what_it_took_and_stops(
     app, redis: Redis, tmp_path
 ) -> None:
-    from argus_pipeline.engine.broker import waiting_tasks
     from argus_pipeline.engine.checked_task import HEADER, headers
 
     (tmp_path / "made_worker.py").write_text(WORKER)
