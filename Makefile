@@ -54,7 +54,7 @@ audit: install ## Known weaknesses of the pinned dependencies (asks a service; d
 chaos: install ## Break a stack of its own in every way we know, and see that nothing is lost (an hour or more)
 	$(BIN)/python -m benchmarks.chaos
 
-scale: install ## The same beyond one machine: hosts that are lost and cut off (root on Linux; half an hour or more)
+scale: install ## The same beyond one machine: hosts that are lost and cut off (root on Linux; some 20 minutes)
 	$(BIN)/python -m benchmarks.scale
 
 scale-kubernetes: install ## The same in a cluster: a real API server, lost pods and hosts (root on Linux; Go, once)
