@@ -27,7 +27,7 @@ from benchmarks.measuring.saying import say_now
 from benchmarks.scale import __doc__ as about
 from benchmarks.scale import hosts
 from benchmarks.scale.control import Control
-from benchmarks.scale.strikes import ELSEWHERE_BAR_S, STRIKES, Scene
+from benchmarks.scale.strikes import STRIKES, Scene
 
 CASES = 12
 """Kinds of batches: ten simulated, one of many recordings, one large."""
@@ -141,11 +141,6 @@ def _play(
     for watcher in scene.watchers:
         watcher.join()
     problems += scene.problems
-    problems += [
-        f"a lost host's batch ran elsewhere after {seconds:.0f} s"
-        for seconds in scene.elsewhere_s
-        if seconds > ELSEWHERE_BAR_S
-    ]
     problems += [
         f"{name}: only {scene.hits[name]} of {options.strikes} met runs that went on"
         for name in STRIKES

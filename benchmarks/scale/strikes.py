@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
 from dagster._core.storage.tags import RETRY_NUMBER_TAG
 
+from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.engine.queues import LARGE_TAG
 from argus_pipeline.run_records import PARTITION_TAG, WORKER_TAG
 from argus_pipeline.stack import dagster_processes as dagster
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 CUT_S: Final = 60.0
 _BUSY_S: Final = 60.0
 _ELSEWHERE_S: Final = 300.0
+RETRIES: Final = 2
+"""`run_retries` in dagster.yaml."""
 ELSEWHERE_BAR_S: Final = 90.0
 
 
@@ -180,6 +183,7 @@ def _time_elsewhere(scene: Scene, lost: Sequence[DagsterRun], began: float) -> N
 def _watch(scene: Scene, lost: Sequence[DagsterRun], began: float) -> None:
     """How long until each of these batches runs, or ran, on another host."""
     waiting = {run.tags[PARTITION_TAG]: run.run_id for run in lost if PARTITION_TAG in run.tags}
+    pauses = {run.tags.get(PARTITION_TAG): _pause_s(run) for run in lost}
     destroyed = time.time() - (time.monotonic() - began)
     while waiting and not scene.over.is_set() and time.monotonic() - began < _ELSEWHERE_S:
         for batch, run_id in list(waiting.items()):
@@ -191,7 +195,10 @@ def _watch(scene: Scene, lost: Sequence[DagsterRun], began: float) -> None:
                 DagsterRunStatus.SUCCESS,
             }
             if again or newest.status is DagsterRunStatus.SUCCESS:
-                scene.elsewhere_s.append(time.monotonic() - began)
+                seconds = time.monotonic() - began
+                scene.elsewhere_s.append(seconds)
+                if seconds > ELSEWHERE_BAR_S + pauses[batch]:
+                    scene.problems.append(f"{batch} ran elsewhere after {seconds:.0f} s")
                 scene.say(f"{batch}: {_story(scene, run_id, newest, destroyed)}")
                 del waiting[batch]
         time.sleep(0.5)
@@ -199,6 +206,16 @@ def _watch(scene: Scene, lost: Sequence[DagsterRun], began: float) -> None:
     for batch, run_id in waiting.items():
         [newest] = scene.control.instance.get_runs(RunsFilter(tags={PARTITION_TAG: batch}), limit=1)
         scene.say(f"{batch}: {_story(scene, run_id, newest, destroyed)}")
+        scene.problems.append(f"{batch} did not run elsewhere within {_ELSEWHERE_S:.0f} s")
+
+
+def _pause_s(lost: DagsterRun) -> float:
+    """What a batch waits on purpose before it is tried again; `lost` is its run.
+
+    Nothing, while Dagster has attempts left. After that it may be the batch that ends its hosts.
+    """
+    attempts = int(lost.tags.get(RETRY_NUMBER_TAG, "0")) + 1
+    return read_limits().back_off(attempts).total_seconds() if attempts > RETRIES else 0.0
 
 
 def _story(scene: Scene, lost: str, newest: DagsterRun, destroyed: float) -> str:
