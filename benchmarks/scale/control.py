@@ -23,7 +23,7 @@ from benchmarks.scale.hosts import CONTROL, NETWORK
 
 BUCKET: Final = "argus"
 _POSTGRES, _REDIS, _STORE = 5432, 6379, 9000
-_LIMITS: Final = {"ARGUS_LIMIT_BACK_OFF_SECONDS": "5"}
+LIMITS: Final = {"ARGUS_LIMIT_BACK_OFF_SECONDS": "5"}
 
 
 class OverTcp(PostgresServer):
@@ -100,7 +100,7 @@ class Control(Ground):
             "ARGUS_S3_BUCKET": BUCKET,
             "ARGUS_S3_ACCESS_KEY": self._keys["access_key"],
             "ARGUS_S3_SECRET_KEY": self._keys["secret_key"],
-            **_LIMITS,
+            **LIMITS,
         }
 
     def start(self) -> None:

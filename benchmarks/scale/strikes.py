@@ -23,7 +23,7 @@ from argus_pipeline.stack import dagster_processes as dagster
 from argus_pipeline.stack import processes
 from benchmarks.chaos.ground import ROOT, Ground, eventually
 from benchmarks.measuring.saying import say_now
-from benchmarks.scale.control import Control
+from benchmarks.scale.control import LIMITS, Control
 from benchmarks.scale.hosts import Host
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def _pause_s(lost: DagsterRun) -> float:
     Nothing, while Dagster has attempts left. After that it may be the batch that ends its hosts.
     """
     attempts = int(lost.tags.get(RETRY_NUMBER_TAG, "0")) + 1
-    return read_limits().back_off(attempts).total_seconds() if attempts > RETRIES else 0.0
+    return read_limits(LIMITS).back_off(attempts).total_seconds() if attempts > RETRIES else 0.0
 
 
 def _story(scene: Scene, lost: str, newest: DagsterRun, destroyed: float) -> str:
