@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 from argus_pipeline.automation import UPLOADS
 from argus_pipeline.batches.arrivals import (
     days_to_look_at,
+    get_manifest,
     list_folders,
-    locate_manifest,
     upload_state,
 )
 from argus_pipeline.batches.fan_out import plan_shards
@@ -177,8 +177,8 @@ def _after_failure(
 def _shards(store: ObjectStore, batch: str, run: DagsterRun) -> str:
     """How many parts the parsing of a batch has: begun steps do not tell how many will follow."""
     try:
-        key = locate_manifest(store, batch, run.tags.get(MANIFEST_KEY_TAG))
-        manifest = parse_manifest(store.get(key), key=key)
+        data, key, _ = get_manifest(store, batch, run.tags.get(MANIFEST_KEY_TAG))
+        manifest = parse_manifest(data, key=key)
         return str(len(plan_shards(batch, manifest.recordings)))
     except ArgusError:
         # The manifest was replaced meanwhile; the run itself will say so.

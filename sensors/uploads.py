@@ -136,8 +136,7 @@ def present_manifest(
     Raises:
         BadInput: it has none any more, or a bad one.
     """
-    key = arrivals.locate_manifest(store, batch, tags.get(MANIFEST_KEY_TAG))
-    data, etag = store.get_with_etag(key)
+    data, key, etag = arrivals.get_manifest(store, batch, tags.get(MANIFEST_KEY_TAG))
     return parse_manifest(data, key=key, batch=batch), key, etag
 
 

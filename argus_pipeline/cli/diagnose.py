@@ -35,7 +35,7 @@ def diagnose(
     Example: argus diagnose 20261123T101500Z-LFV3A23C0K3000001-7f3a --stream
     """
     from argus_pipeline import settings
-    from argus_pipeline.batches.arrivals import locate_manifest
+    from argus_pipeline.batches.arrivals import get_manifest
     from argus_pipeline.batches.manifest import parse_manifest
     from argus_pipeline.cli.live_text import LiveText
     from argus_pipeline.database.engine import opened_engine
@@ -51,8 +51,8 @@ def diagnose(
     configured = settings.load()
     language = language_from(configured)
     store = ObjectStore(configured)
-    key = locate_manifest(store, batch)
-    manifest = parse_manifest(store.get(key), key=key, batch=batch)
+    data, key, _ = get_manifest(store, batch)
+    manifest = parse_manifest(data, key=key, batch=batch)
     case = make_case(
         manifest,
         read_results(store, manifest),

@@ -17,7 +17,7 @@ from zlib import crc32
 
 import polars as pl
 
-from argus_pipeline.batches.arrivals import locate_manifest
+from argus_pipeline.batches.arrivals import get_manifest
 from argus_pipeline.batches.manifest import parse_manifest
 from argus_pipeline.errors import BadInput
 from argus_pipeline.fleet import changes, sums
@@ -186,10 +186,10 @@ def read_batch_cells(store: ObjectStore, batch: str) -> tuple[pl.DataFrame, str 
         except ObjectMissing:
             return None
     try:
-        key = locate_manifest(store, batch)
+        data, key, _ = get_manifest(store, batch)
     except BadInput:
         return None
-    manifest = parse_manifest(store.get(key), key=key, batch=batch)
+    manifest = parse_manifest(data, key=key, batch=batch)
     return batch_cells(manifest, **frames, ecus=_ecus(store, batch)), manifest.campaign
 
 
