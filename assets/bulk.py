@@ -32,7 +32,7 @@ from argus_pipeline.engine.options import whole
 from argus_pipeline.errors import Unavailable
 from argus_pipeline.run_records import CODE_VERSION_TAG, LEFT_OUT_TAG
 from argus_pipeline.storage.object_store import ObjectStore
-from assets.common import RunIsOver, run_now
+from assets.common import RunIsOver
 
 IN_BULK: Final = BackfillPolicy.multi_run(whole("ARGUS_BULK_BATCHES", 50))
 """So many batches a run when several are asked for at once: with `argus backfill`, or in the UI."""
@@ -60,7 +60,7 @@ def batches_of(context: Context) -> Sequence[str]:
 
 def left_out(context: Context) -> Sequence[str]:
     """The batches of a range that an earlier step, or this one, could not make."""
-    run = run_now(context)
+    run = context.instance.get_run_by_id(context.run.run_id)
     return (run.tags.get(LEFT_OUT_TAG, "") if run else "").split()
 
 

@@ -9,7 +9,6 @@ from dagster import (
     AssetExecutionContext,
     AutomationCondition,
     Backoff,
-    DagsterRun,
     DynamicPartitionsDefinition,
     Failure,
     FreshnessPolicy,
@@ -17,7 +16,6 @@ from dagster import (
     MetadataValue,
     OpExecutionContext,
     RetryPolicy,
-    RunsFilter,
     TableColumn,
     TableRecord,
     TableSchema,
@@ -80,15 +78,6 @@ def bad_data_is_final() -> Iterator[None]:
         raise Failure(str(error), metadata={PERMANENT: True}, allow_retries=False) from error
 
 
-def run_now(context: AssetExecutionContext | OpExecutionContext) -> DagsterRun | None:
-    """The run as Dagster's database has it at this moment.
-
-    One statement: `get_run_by_id` looks up the columns of the table, too, each time.
-    """
-    found = context.instance.get_runs(RunsFilter(run_ids=[context.run.run_id]), limit=1)
-    return found[0] if found else None
-
-
 class RunIsOver(Failure):
     """The run has ended for Dagster, and this process still works for it."""
 
@@ -98,7 +87,7 @@ def refuse_ended_run(context: AssetExecutionContext | OpExecutionContext) -> Non
 
     What it has written is the same, byte for byte; what it would still say is said already.
     """
-    run = run_now(context)
+    run = context.instance.get_run_by_id(context.run.run_id)
     if run is not None and run.is_finished:
         raise RunIsOver(
             f"This run has ended as {run.status.value} while its worker was out of reach, and its "

@@ -93,7 +93,16 @@ class _Pooled:
         self._engine.dispose()
 
 
-class _Runs(_Pooled, PostgresRunStorage): ...
+class _Runs(_Pooled, PostgresRunStorage):
+    _has_times = False
+
+    def has_run_stats_index_cols(self) -> bool:
+        """Whether runs have columns for their times: asked of the catalog until they are there.
+
+        Dagster asks whenever it reads or writes a run, and what a migration added stays.
+        """
+        self._has_times = self._has_times or super().has_run_stats_index_cols()
+        return self._has_times
 
 
 class _Events(_Pooled, PostgresEventLogStorage): ...

@@ -97,3 +97,14 @@ def test_an_instance_that_is_closed_leaves_no_connection(
     instance.dispose()
     assert not processes_of(server)
     assert instance.get_runs(limit=1) == []
+
+
+def test_reading_a_run_looks_up_the_columns_of_its_table_once(instance: dg.DagsterInstance) -> None:
+    run = nothing.execute_in_process(instance=instance)
+    statements: list[str] = []
+    engine = instance.run_storage._engine
+    sa.event.listen(engine, "before_cursor_execute", lambda *said: statements.append(said[2]))
+    record = instance.get_run_record_by_id(run.run_id)
+    assert record.start_time
+    assert record.end_time
+    assert [" ".join(one.split()[:2]) for one in statements] == ["SELECT runs.id,"]
