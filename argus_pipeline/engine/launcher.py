@@ -8,6 +8,7 @@ import uuid
 from functools import cache
 from typing import Any, Final
 
+from celery import Celery
 from celery.result import AsyncResult
 from dagster import DagsterRun, DagsterRunStatus
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
@@ -41,8 +42,7 @@ class CeleryLauncher(CeleryRunLauncher):
 
     def __init__(self, **config: Any) -> None:
         super().__init__(**config)
-        self.celery = make_app(str(self.broker))
-        self._roll_call = _roll_call(str(self.broker))
+        self.celery, self._roll_call = _at(str(self.broker))
         self._published = False
 
     @override
@@ -142,10 +142,14 @@ class CeleryLauncher(CeleryRunLauncher):
 
 
 @cache
-def _roll_call(broker: str) -> RollCall:
-    """One for a process: each tick of the recovery sensor has a launcher of its own, and since when
-    a worker is silent has to be remembered from one to the next."""
-    return RollCall(asking(make_app(broker)))
+def _at(broker: str) -> tuple[Celery, RollCall]:
+    """The app and the roll call of a process, at a broker.
+
+    Each tick of the recovery sensor has a launcher of its own, and since when a worker is silent
+    has to be remembered from one to the next.
+    """
+    app = make_app(broker)
+    return app, RollCall(asking(app))
 
 
 def _worker_of(run: DagsterRun) -> str | None:
