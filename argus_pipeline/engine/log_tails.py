@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import psutil
-from dagster import DagsterInstance
+
+if TYPE_CHECKING:
+    from argus_pipeline.run_records import DagsterInstance
 
 _OF_A_RUN: Final = re.compile(r"/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/compute_logs/")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from typing import TYPE_CHECKING
 
 from argus_pipeline.engine.log_tails import end_left_tails
+
+if TYPE_CHECKING:
+    from argus_pipeline.run_records import DagsterInstance, DagsterRun
 
 
 def report_lost(
@@ -21,7 +24,7 @@ def _report(
     instance: DagsterInstance, run: DagsterRun, worker: str, exception: BaseException
 ) -> None:
     message = f"Worker {worker} lost it: {type(exception).__name__}: {exception}"
-    if run.status is DagsterRunStatus.CANCELING:
+    if run.status.value == "CANCELING":
         instance.report_run_canceled(run, message)
     else:
         instance.report_run_failed(run, message)

@@ -8,8 +8,10 @@ first runs at once, and every run while a pool still has another default than th
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from dagster import DagsterInstance
+if TYPE_CHECKING:
+    from argus_pipeline.run_records import DagsterInstance
 
 
 def align_pools(instance: DagsterInstance, wanted: Collection[str] = ()) -> None:

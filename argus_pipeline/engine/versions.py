@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from argus_pipeline import __version__
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
+    from argus_pipeline.run_records import DagsterInstance
 
 _KEY: Final = "argus/control_plane_versions"
 

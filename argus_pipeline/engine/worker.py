@@ -82,11 +82,9 @@ def prepare(root: Path) -> None:
         )
     if not os.environ.get("DAGSTER_HOME"):
         os.environ["DAGSTER_HOME"] = str(_make_dagster_home(root))
-    from dagster import DagsterInstance
+    from argus_pipeline.run_records import answering, connect
 
-    from argus_pipeline.run_records import answering
-
-    with answering(), DagsterInstance.get() as instance:
+    with answering(), connect() as instance:
         other = versions.difference(versions.own_versions(), versions.published(instance))
     if other is not None:
         raise ArgusError(f"this worker refuses to work: {other}")
