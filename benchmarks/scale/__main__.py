@@ -27,12 +27,10 @@ from benchmarks.measuring.saying import say_now
 from benchmarks.scale import __doc__ as about
 from benchmarks.scale import hosts
 from benchmarks.scale.control import Control
-from benchmarks.scale.strikes import STRIKES, Scene
+from benchmarks.scale.strikes import LEADS, STRIKES, Scene
 
 CASES = 12
 """Kinds of batches: ten simulated, one of many recordings, one large."""
-LEADS = 2
-"""Of each worker, which is what `argus worker` has unless it is told."""
 _UPLOADERS = 4
 TRUE_REASONS = ("has not answered", "no longer has it in hand", "lost it", "is gone")
 """Of what a batch may be given up for: the worker of its last attempt was struck as well."""

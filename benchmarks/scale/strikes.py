@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
-from dagster._core.storage.tags import RETRY_NUMBER_TAG
 
 from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.engine.queues import LARGE_TAG
-from argus_pipeline.run_records import PARTITION_TAG, WORKER_TAG
+from argus_pipeline.run_records import PARTITION_TAG, RETRY_NUMBER_TAG, WORKER_TAG
 from argus_pipeline.stack import dagster_processes as dagster
 from argus_pipeline.stack import processes
 from benchmarks.chaos.ground import ROOT, Ground, eventually
@@ -32,8 +31,8 @@ if TYPE_CHECKING:
 CUT_S: Final = 60.0
 _BUSY_S: Final = 60.0
 _ELSEWHERE_S: Final = 300.0
-RETRIES: Final = 2
-"""`run_retries` in dagster.yaml."""
+LEADS: Final = 2
+"""Of each worker, as `argus worker` has it."""
 ELSEWHERE_BAR_S: Final = 90.0
 
 
@@ -60,7 +59,7 @@ class Scene:
         """Start a host with its worker."""
         command = [
             *Ground.command("worker", "--name", "w"),
-            *("--slots", str(self.slots)),
+            *("--slots", str(self.slots), "--leads", str(LEADS)),
         ]
         log = self.control.home / "logs" / f"{host.name}.log"
         environment = {**self.control.worker_environment(), "PYTHONPATH": str(ROOT)}
@@ -182,46 +181,47 @@ def _time_elsewhere(scene: Scene, lost: Sequence[DagsterRun], began: float) -> N
 
 def _watch(scene: Scene, lost: Sequence[DagsterRun], began: float) -> None:
     """How long until each of these batches runs, or ran, on another host."""
-    waiting = {run.tags[PARTITION_TAG]: run.run_id for run in lost if PARTITION_TAG in run.tags}
-    pauses = {run.tags.get(PARTITION_TAG): _pause_s(run) for run in lost}
+    waiting = {run.tags[PARTITION_TAG]: run for run in lost if PARTITION_TAG in run.tags}
     destroyed = time.time() - (time.monotonic() - began)
     while waiting and not scene.over.is_set() and time.monotonic() - began < _ELSEWHERE_S:
-        for batch, run_id in list(waiting.items()):
+        for batch, run in list(waiting.items()):
             newest = scene.control.instance.get_runs(
                 RunsFilter(tags={PARTITION_TAG: batch}), limit=1
             )[0]
-            again = newest.run_id != run_id and newest.status in {
+            again = newest.run_id != run.run_id and newest.status in {
                 DagsterRunStatus.STARTED,
                 DagsterRunStatus.SUCCESS,
             }
             if again or newest.status is DagsterRunStatus.SUCCESS:
                 seconds = time.monotonic() - began
                 scene.elsewhere_s.append(seconds)
-                if seconds > ELSEWHERE_BAR_S + pauses[batch]:
+                if seconds > ELSEWHERE_BAR_S + _pause_s(scene, run):
                     scene.problems.append(f"{batch} ran elsewhere after {seconds:.0f} s")
-                scene.say(f"{batch}: {_story(scene, run_id, newest, destroyed)}")
+                scene.say(f"{batch}: {_story(scene, run, newest, destroyed)}")
                 del waiting[batch]
         time.sleep(0.5)
     scene.elsewhere_s += [_ELSEWHERE_S] * len(waiting)
-    for batch, run_id in waiting.items():
+    for batch, run in waiting.items():
         [newest] = scene.control.instance.get_runs(RunsFilter(tags={PARTITION_TAG: batch}), limit=1)
-        scene.say(f"{batch}: {_story(scene, run_id, newest, destroyed)}")
+        scene.say(f"{batch}: {_story(scene, run, newest, destroyed)}")
         scene.problems.append(f"{batch} did not run elsewhere within {_ELSEWHERE_S:.0f} s")
 
 
-def _pause_s(lost: DagsterRun) -> float:
+def _pause_s(scene: Scene, lost: DagsterRun) -> float:
     """What a batch waits on purpose before it is tried again; `lost` is its run.
 
     Nothing, while Dagster has attempts left. After that it may be the batch that ends its hosts.
     """
-    attempts = int(lost.tags.get(RETRY_NUMBER_TAG, "0")) + 1
-    return read_limits(LIMITS).back_off(attempts).total_seconds() if attempts > RETRIES else 0.0
+    tried_again = int(lost.tags.get(RETRY_NUMBER_TAG, "0"))
+    if tried_again < scene.control.instance.run_retries_max_retries:
+        return 0.0
+    return read_limits(LIMITS).back_off(tried_again + 1).total_seconds()
 
 
-def _story(scene: Scene, lost: str, newest: DagsterRun, destroyed: float) -> str:
+def _story(scene: Scene, lost: DagsterRun, newest: DagsterRun, destroyed: float) -> str:
     """What became of a lost run, in seconds after its host was destroyed."""
     steps = {
-        (lost, DagsterEventType.PIPELINE_FAILURE): "found lost",
+        (lost.run_id, DagsterEventType.PIPELINE_FAILURE): "found lost",
         (newest.run_id, DagsterEventType.PIPELINE_ENQUEUED): "queued again",
         (newest.run_id, DagsterEventType.PIPELINE_STARTING): "handed out",
         (newest.run_id, DagsterEventType.PIPELINE_START): "begun",
