@@ -31,13 +31,14 @@ def worker(
     """Carry out runs for a control plane elsewhere, in the foreground, until told to stop.
 
     It needs the addresses of Postgres, Redis and the store, and keeps nothing itself:
-    ARGUS_BROKER_URL, ARGUS_DATABASE_URL, ARGUS_DAGSTER_DATABASE_URL and ARGUS_S3_*.
+    ARGUS_BROKER_URL, ARGUS_DATABASE_URL, ARGUS_DAGSTER_DATABASE_URL and ARGUS_S3_*. Runs have
+    this worker's settings, so all others (language model, report language) as on the control plane.
     On the machine of the local stack it finds them by itself (`argus up --engine celery`).
 
     SIGTERM or Ctrl-C: it finishes what it has begun and takes no more; a second one stops it at
     once. While the broker or the database is away it says so and tries again, ever more slowly.
-    A worker of another version than the control plane's refuses to work. `argus workers` shows
-    who is there, and docs/scaling.md how many are needed.
+    A worker of another version or with other settings than the control plane's refuses to work.
+    `argus workers` shows who is there, and docs/scaling.md what one of them gets done.
 
     Exit status: 0 when it was told to stop; 1 when it refuses to work.
 

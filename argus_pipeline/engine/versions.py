@@ -1,4 +1,4 @@
-"""Which code a worker has beside the control plane: another parser would make other bytes."""
+"""Which code and settings a worker has, beside the control plane: others make other bytes."""
 
 from __future__ import annotations
 
@@ -6,19 +6,37 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from argus_pipeline import __version__
+from argus_pipeline import __version__, settings
 
 if TYPE_CHECKING:
     from argus_pipeline.run_records import DagsterInstance
 
 _KEY: Final = "argus/control_plane_versions"
+_NOTHING: Final = "unset"
 
 
 def own_versions() -> dict[str, str]:
-    """What is installed here."""
+    """What is installed here, and by variable the settings that decide what is made and where.
+
+    Addresses and keys are not among them: a host may reach the same store in another way.
+    """
     import argus_native
 
-    return {"argus": __version__, "parser": argus_native.__version__}
+    now = settings.load()
+    shaping = {
+        "ARGUS_S3_BUCKET": now.s3_bucket,
+        "ARGUS_S3_PREFIX": now.s3_prefix,
+        "ARGUS_ARCHIVE_BUCKETS": ",".join(now.archive_buckets),
+        "ARGUS_REPORT_LANGUAGE": now.report_language,
+        "ARGUS_EMBEDDINGS_MODEL": now.embeddings_model,
+        "ARGUS_LLM_MODEL": now.llm_model,
+        "ARGUS_LLM_URGENT_MODEL": now.llm_urgent_model,
+    }
+    return {
+        "argus": __version__,
+        "parser": argus_native.__version__,
+        **{name: value or _NOTHING for name, value in shaping.items()},
+    }
 
 
 def difference(own: Mapping[str, str], control_plane: Mapping[str, str]) -> str | None:
@@ -39,7 +57,7 @@ def difference(own: Mapping[str, str], control_plane: Mapping[str, str]) -> str 
     ours = ", ".join(f"{part} {own[part]}" for part in sorted(other))
     return (
         f"the control plane has {theirs}, and this worker {ours}: "
-        "install the same version on both, for their outputs have to be the same bytes"
+        "they need the same, for their outputs have to be the same bytes"
     )
 
 

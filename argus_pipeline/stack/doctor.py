@@ -94,8 +94,14 @@ def check_processes(stack: Stack) -> Iterator[Finding]:
     for record in running:
         since = datetime.fromtimestamp(record.since).strftime("%Y-%m-%d %H:%M:%S")
         yield ok(f"process {record.name}", f"pid {record.pid}, since {since}  {record.address}")
-    if not running:
+    # Where a webserver is named, the parts of Argus run elsewhere.
+    if not running and not _webserver():
         yield warn("processes", "no part of the local stack runs", _START)
+
+
+def _webserver() -> str | None:
+    """What is named of a webserver: where programs reach it, else where people do."""
+    return os.environ.get("ARGUS_WEBSERVER") or os.environ.get("ARGUS_UI_URL")
 
 
 def check_database(settings: Settings) -> Iterator[Finding]:
@@ -151,7 +157,7 @@ def _check_store(settings: Settings) -> Iterator[Finding]:
 
 def check_dagster() -> Iterator[Finding]:
     """The webserver, the code that it loaded and the daemon's heartbeats."""
-    url = os.environ.get("ARGUS_UI_URL") or argus_settings.local_environment().get("ARGUS_UI_URL")
+    url = _webserver() or argus_settings.local_environment().get("ARGUS_UI_URL")
     if not url:
         yield warn("dagster", "not running: nothing is processed by itself", _START)
         return
@@ -232,7 +238,7 @@ def check_workers() -> Iterator[Finding]:
         if other is None:
             yield ok(f"worker {worker.name}", text)
         else:
-            yield fail(f"worker {worker.name}", other, "Install the same version there")
+            yield fail(f"worker {worker.name}", other, "Install or set the same there")
     waiting = {name: count for name, count in fleet.waiting.items() if count}
     served = {queue for worker in fleet.workers for queue in worker.queues}
     for name in sorted(waiting.keys() - served):

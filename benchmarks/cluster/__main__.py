@@ -88,7 +88,7 @@ def _in_a_cluster(
         "given up": verdict.given_up,
         "runs": verdict.attempts,
         "seconds": round(verdict.seconds),
-        "a new run after (s)": {
+        "ran again after (s)": {
             what: [round(s) for s in seconds] for what, seconds in scene.again_s.items()
         },
         "rights asked": asked,

@@ -37,7 +37,7 @@ BASE: Final = ROOT / "deploy" / "kubernetes" / "base"
 EXAMPLE: Final = ROOT / "deploy" / "kubernetes" / "overlays" / "example"
 DAEMON: Final = "argus-daemon"
 CONTROL: Final = "argus-control"
-_LIMITS: Final = {"ARGUS_LIMIT_BACK_OFF_SECONDS": "5"}
+LIMITS: Final = {"ARGUS_LIMIT_BACK_OFF_SECONDS": "5"}
 _TOKEN_S: Final = 6 * 3600
 
 
@@ -204,7 +204,7 @@ class Cluster(Ground):
             "ARGUS_S3_ENDPOINT": str(self.settings.s3_endpoint),
             "ARGUS_S3_BUCKET": BUCKET,
             "ARGUS_LARGE_BATCH_CPUS": "1",
-            **_LIMITS,
+            **LIMITS,
         }
         (overlay / "settings.yaml").write_text(
             yaml.safe_dump(

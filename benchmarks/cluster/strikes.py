@@ -12,13 +12,15 @@ from typing import Final
 from dagster import DagsterRun, DagsterRunStatus, RunsFilter
 from kubernetes import client
 
-from argus_pipeline.run_records import PARTITION_TAG
-from benchmarks.cluster.cluster import NAMESPACE, Cluster
+from benchmarks.chaos import lost_runs
+from benchmarks.cluster.cluster import LIMITS, NAMESPACE, Cluster
 from benchmarks.cluster.node import Node
 from benchmarks.measuring.saying import say_now
 
 _BUSY_S: Final = 120.0
 _AGAIN_S: Final = 400.0
+AGAIN_BAR_S: Final = 90.0
+"""From a loss until the batch runs again."""
 _AWAY_S: Final = 45.0
 """Longer than Dagster's run monitoring takes to ask four times."""
 
@@ -26,7 +28,7 @@ _AWAY_S: Final = 45.0
 @dataclass
 class Scene:
     """What the strikes have at hand; `told` says what they did, `again_s` how long it took until
-    the batches that ran on a lost pod or host had a new run."""
+    the batches that ran on a lost pod or host ran again."""
 
     cluster: Cluster
     dice: random.Random
@@ -73,19 +75,14 @@ class Scene:
         return [run for run in going_on if f"dagster-run-{run.run_id}" in jobs]
 
     def time_again(self, what: str, lost: Sequence[DagsterRun]) -> None:
-        """Wait until each of these batches has another run, or had come through."""
-        began = time.monotonic()
-        waiting = {run.tags[PARTITION_TAG]: run.run_id for run in lost if PARTITION_TAG in run.tags}
-        while waiting and time.monotonic() - began < _AGAIN_S:
-            for batch, run_id in list(waiting.items()):
-                newest = self.cluster.instance.get_runs(
-                    RunsFilter(tags={PARTITION_TAG: batch}), limit=1
-                )[0]
-                if newest.run_id != run_id or newest.status is DagsterRunStatus.SUCCESS:
-                    self.again_s.setdefault(what, []).append(time.monotonic() - began)
-                    del waiting[batch]
-            time.sleep(0.5)
-        self.wrong += [f"{what}: {batch} was not requested again" for batch in waiting]
+        """Wait until each of these batches runs again, or had come through."""
+        for again in lost_runs.watch(self.cluster.instance, lost, LIMITS, _AGAIN_S):
+            self.say(f"{what}: {again.batch}: {again.story}")
+            if again.seconds is not None:
+                self.again_s.setdefault(what, []).append(again.seconds)
+            if not again.within(AGAIN_BAR_S):
+                took = "never" if again.seconds is None else f"after {again.seconds:.0f} s"
+                self.wrong.append(f"{what}: {again.batch} ran again {took}")
 
 
 def kill_pod(scene: Scene) -> None:

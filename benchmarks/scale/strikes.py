@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
+from dagster import DagsterRunStatus, RunsFilter
 
-from argus_pipeline.batches.limits import read_limits
-from argus_pipeline.engine.queues import LARGE_TAG
-from argus_pipeline.run_records import PARTITION_TAG, RETRY_NUMBER_TAG, WORKER_TAG
+from argus_pipeline.run_records import WORKER_TAG
 from argus_pipeline.stack import dagster_processes as dagster
 from argus_pipeline.stack import processes
+from benchmarks.chaos import lost_runs
 from benchmarks.chaos.ground import ROOT, Ground, eventually
 from benchmarks.measuring.saying import say_now
 from benchmarks.scale.control import LIMITS, Control
@@ -119,7 +118,7 @@ def destroy_host(scene: Scene) -> bool:
     now = [scene.control.instance.get_run_by_id(run.run_id) for run in before]
     lost = [run for run in now if run is not None and not run.is_finished]
     scene.say(f"destroyed {host.name} with {len(lost)} runs in hand")
-    watcher = threading.Thread(target=_time_elsewhere, args=(scene, lost, time.monotonic()))
+    watcher = threading.Thread(target=_time_elsewhere, args=(scene, lost))
     watcher.start()
     scene.watchers.append(watcher)
     time.sleep(scene.dice.uniform(20, 60))
@@ -172,67 +171,19 @@ STRIKES: Final[dict[str, Callable[[Scene], bool]]] = {
 """Each says whether it met runs that went on."""
 
 
-def _time_elsewhere(scene: Scene, lost: Sequence[DagsterRun], began: float) -> None:
+def _time_elsewhere(scene: Scene, lost: Sequence[DagsterRun]) -> None:
+    """How long until each of these batches runs, or ran, on another host."""
     try:
-        _watch(scene, lost, began)
+        for again in lost_runs.watch(
+            scene.control.instance, lost, LIMITS, _ELSEWHERE_S, scene.over.is_set
+        ):
+            scene.elsewhere_s.append(_ELSEWHERE_S if again.seconds is None else again.seconds)
+            scene.say(f"{again.batch}: {again.story}")
+            if not again.within(ELSEWHERE_BAR_S):
+                took = "never" if again.seconds is None else f"after {again.seconds:.0f} s"
+                scene.problems.append(f"{again.batch} ran elsewhere {took}")
     except Exception as error:  # of a thread, where nobody would see it
         scene.problems.append(f"where lost runs went: {type(error).__name__}: {error}")
-
-
-def _watch(scene: Scene, lost: Sequence[DagsterRun], began: float) -> None:
-    """How long until each of these batches runs, or ran, on another host."""
-    waiting = {run.tags[PARTITION_TAG]: run for run in lost if PARTITION_TAG in run.tags}
-    destroyed = time.time() - (time.monotonic() - began)
-    while waiting and not scene.over.is_set() and time.monotonic() - began < _ELSEWHERE_S:
-        for batch, run in list(waiting.items()):
-            newest = scene.control.instance.get_runs(
-                RunsFilter(tags={PARTITION_TAG: batch}), limit=1
-            )[0]
-            again = newest.run_id != run.run_id and newest.status in {
-                DagsterRunStatus.STARTED,
-                DagsterRunStatus.SUCCESS,
-            }
-            if again or newest.status is DagsterRunStatus.SUCCESS:
-                seconds = time.monotonic() - began
-                scene.elsewhere_s.append(seconds)
-                if seconds > ELSEWHERE_BAR_S + _pause_s(scene, run):
-                    scene.problems.append(f"{batch} ran elsewhere after {seconds:.0f} s")
-                scene.say(f"{batch}: {_story(scene, run, newest, destroyed)}")
-                del waiting[batch]
-        time.sleep(0.5)
-    scene.elsewhere_s += [_ELSEWHERE_S] * len(waiting)
-    for batch, run in waiting.items():
-        [newest] = scene.control.instance.get_runs(RunsFilter(tags={PARTITION_TAG: batch}), limit=1)
-        scene.say(f"{batch}: {_story(scene, run, newest, destroyed)}")
-        scene.problems.append(f"{batch} did not run elsewhere within {_ELSEWHERE_S:.0f} s")
-
-
-def _pause_s(scene: Scene, lost: DagsterRun) -> float:
-    """What a batch waits on purpose before it is tried again; `lost` is its run.
-
-    Nothing, while Dagster has attempts left. After that it may be the batch that ends its hosts.
-    """
-    tried_again = int(lost.tags.get(RETRY_NUMBER_TAG, "0"))
-    if tried_again < scene.control.instance.run_retries_max_retries:
-        return 0.0
-    return read_limits(LIMITS).back_off(tried_again + 1).total_seconds()
-
-
-def _story(scene: Scene, lost: DagsterRun, newest: DagsterRun, destroyed: float) -> str:
-    """What became of a lost run, in seconds after its host was destroyed."""
-    steps = {
-        (lost.run_id, DagsterEventType.PIPELINE_FAILURE): "found lost",
-        (newest.run_id, DagsterEventType.PIPELINE_ENQUEUED): "queued again",
-        (newest.run_id, DagsterEventType.PIPELINE_STARTING): "handed out",
-        (newest.run_id, DagsterEventType.PIPELINE_START): "begun",
-    }
-    said = ["large" if LARGE_TAG in newest.tags else "small"]
-    for (run, kind), name in steps.items():
-        found = scene.control.instance.get_records_for_run(run, of_type=kind, limit=1).records
-        said += [f"{name} {one.timestamp - destroyed:.0f} s" for one in found]
-    if attempt := newest.tags.get(RETRY_NUMBER_TAG):
-        said.append(f"attempt {int(attempt) + 1}")
-    return ", ".join(said)
 
 
 def _program(pid: int) -> str:

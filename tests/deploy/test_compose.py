@@ -69,3 +69,4 @@ def test_all_parts_of_argus_get_the_same_settings() -> None:
         own = service["environment"]
         other = {key for key in own if own[key] != usual.get(key)}
         assert other <= (changed if name == "prepare" else set()), name
+        assert service["env_file"] == [{"path": "settings.env", "required": False}], name

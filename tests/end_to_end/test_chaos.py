@@ -164,10 +164,11 @@ def test_who_is_there_and_what_waits_is_shown(two_workers) -> None:
 
 def test_a_worker_of_another_version_refuses_to_work(two_workers) -> None:
     instance = two_workers.instance
+    said = instance.run_storage.get_cursor_values({versions._KEY})
     instance.run_storage.set_cursor_values({versions._KEY: json.dumps({"parser": "0.0.1"})})
     try:
         refused = two_workers.argus("worker", "--name", "other")
     finally:
-        versions.publish(instance)
+        instance.run_storage.set_cursor_values(said)
     assert refused.returncode == 1
     assert "this worker refuses to work: the control plane has parser 0.0.1" in refused.stderr

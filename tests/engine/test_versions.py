@@ -21,7 +21,23 @@ def test_another_parser_is_refused_with_both_versions_and_what_to_do() -> None:
     assert said is not None
     assert "parser 2.0" in said
     assert "this worker parser 1.0" in said
-    assert "install the same version" in said
+    assert "they need the same" in said
+
+
+def test_a_worker_that_would_write_other_reports_is_refused_by_the_name_of_the_setting(
+    monkeypatch,
+) -> None:
+    monkeypatch.setenv("ARGUS_REPORT_LANGUAGE", "de")
+    monkeypatch.setenv("ARGUS_LLM_MODEL", "small")
+    control_plane = versions.own_versions()
+    monkeypatch.delenv("ARGUS_REPORT_LANGUAGE")
+    monkeypatch.delenv("ARGUS_LLM_MODEL")
+    monkeypatch.setenv("ARGUS_S3_ENDPOINT", "http://another-way-to-the-same-store:9000")
+    said = versions.difference(versions.own_versions(), control_plane)
+    assert said is not None
+    assert "the control plane has ARGUS_LLM_MODEL small, ARGUS_REPORT_LANGUAGE de" in said
+    assert "this worker ARGUS_LLM_MODEL unset, ARGUS_REPORT_LANGUAGE en:" in said
+    assert "ENDPOINT" not in said
 
 
 def test_what_the_control_plane_says_of_itself_reaches_the_workers() -> None:

@@ -129,3 +129,23 @@ def test_a_ui_that_should_be_there_and_is_not_is_a_failure(
     (finding,) = doctor.check_dagster()
     assert finding.level is Level.FAIL
     assert "http://127.0.0.1:9" in finding.what
+
+
+def test_where_the_parts_run_elsewhere_the_webserver_is_asked_where_programs_reach_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARGUS_HOME", str(tmp_path))
+    monkeypatch.setenv("ARGUS_UI_URL", "https://argus.example.com")
+    monkeypatch.setenv("ARGUS_WEBSERVER", "http://127.0.0.1:9")
+    (finding,) = doctor.check_dagster()
+    assert "http://127.0.0.1:9" in finding.what
+    assert list(doctor.check_processes(Stack(tmp_path, tmp_path))) == []
+
+
+def test_a_stack_that_was_never_started_is_a_warning_that_says_how(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARGUS_HOME", str(tmp_path))
+    (finding,) = doctor.check_processes(Stack(tmp_path, tmp_path))
+    assert finding.level is Level.WARN
+    assert "argus up" in finding.fix
