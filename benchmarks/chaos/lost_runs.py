@@ -88,6 +88,8 @@ def _became(
     if tried_again >= instance.run_retries_max_retries:
         pause_s = read_limits(limits).back_off(tried_again + 1).total_seconds()
     said = ["large" if LARGE_TAG in lost.tags else "small", f"attempt {tried_again + 1} was lost"]
+    if newest.run_id == lost.run_id and newest.status is DagsterRunStatus.SUCCESS:
+        return RanAgain(lost.tags[PARTITION_TAG], seconds, pause_s, "came through after all")
     steps = (
         (lost, DagsterEventType.PIPELINE_FAILURE, "found"),
         (newest, DagsterEventType.PIPELINE_ENQUEUED, "queued again"),
