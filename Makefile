@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Each worker starts its own Postgres and store: more than two only where there are cores for them.
-# A file stays with one worker, and so does all that starts the whole stack (tests/conftest.py).
+# A file stays with one worker, and so do those that share what is costly to start (tests/conftest.py).
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-native fuzz up down doctor lint bench truth eval chaos scale scale-kubernetes image audit pins clean install
+.PHONY: help demo test test-long test-native fuzz up down doctor lint bench truth eval chaos scale scale-kubernetes image audit pins clean install
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -16,8 +16,13 @@ help: ## Say what there is
 demo: install ## From upload to report, on a simulated fleet and real samples: the whole pipeline
 	@$(BIN)/argus demo
 
-test: lint ## The tests, the whole stack included (some 25 minutes on 2 cores)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+test: lint ## The tests, the whole stack included (some 15 minutes on 2 cores)
+	$(PYTEST) -m "not long"
+
+test-long: install ## Those that take long: more faults of the stack, other stores (some 6 minutes)
+	$(PYTEST) -m long
 
 test-native: install ## The parser's own C++ tests, under address, undefined-behaviour and thread sanitizers
 	@PATH="$(abspath $(BIN)):$$PATH" sh tools/test_native.sh

@@ -33,9 +33,12 @@ settings.register_profile("argus", deadline=None)
 settings.load_profile("argus")
 STORES = ("seaweedfs", "minio") if find_minio() else ("seaweedfs",)
 # Above, everything is read and written through `ObjectStore`, which is tested with every store.
-EVERY_STORE = frozenset(
-    {"adopt", "storage", "upload", "sensors", "stack", "test_forget_command.py"}
-)
+EVERY_STORE = frozenset({"storage", "stack"})
+# Their other stores are for `make test-long`.
+EVERY_STORE_LONG = frozenset({"adopt", "upload", "sensors", "test_forget_command.py"})
+# What takes longest goes first, so that no worker is left with it in the end.
+FIRST = ("tests/end_to_end/", "tests/stack/test_up.py", "tests/serve/")
+TOGETHER = ("tests/end_to_end/", "tests/serve/")
 # Commands that tests run must not find a stack of the person who runs them.
 for name in [n for n in os.environ if n.startswith("ARGUS_") and n not in {"ARGUS_MINIO"}]:
     if name != "ARGUS_SHARED":
@@ -54,29 +57,33 @@ def _stores_line() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The whole stack first: it takes longest."""
-    items.sort(key=lambda item: item.get_closest_marker("end_to_end") is None)
+    """The files of `FIRST` before all others."""
+    items.sort(key=lambda item: [not item.nodeid.startswith(part) for part in FIRST])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A file stays with one of xdist's workers, and so does all that starts the whole stack."""
+    """A file stays with one of xdist's workers, and so does each folder of `TOGETHER`."""
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            whole_stack = nodeid.startswith("tests/end_to_end/")
-            return "tests/end_to_end" if whole_stack else str(super()._split_scope(nodeid))
+            folder = next((part for part in TOGETHER if nodeid.startswith(part)), None)
+            return folder or str(super()._split_scope(nodeid))
 
     return Scheduling(config, log)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """With every store where a store's own ways matter, else with the one that most have."""
+    """With every store where a store's own ways matter, else with one."""
     chosen = any("store_server" in m.args for m in metafunc.definition.iter_markers("parametrize"))
     if "store_server" in metafunc.fixturenames and not chosen:
         rooms = Path(metafunc.definition.path).relative_to(ROOT / "tests").parts
-        stores = STORES if EVERY_STORE.intersection(rooms) else STORES[-1:]
+        stores: list[Any] = [STORES[-1]]
+        if EVERY_STORE.intersection(rooms):
+            stores = [*STORES]
+        elif EVERY_STORE_LONG.intersection(rooms):
+            stores += [pytest.param(name, marks=pytest.mark.long) for name in STORES[:-1]]
         metafunc.parametrize("store_server", stores, indirect=True, scope="session")
 
 

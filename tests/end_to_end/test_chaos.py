@@ -26,7 +26,7 @@ from benchmarks.chaos.ground import Ground, eventually
 from benchmarks.chaos.outputs import read_outputs
 from benchmarks.chaos.turn import Fault, Turn, play
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(1500)]
+pytestmark = pytest.mark.timeout(1500)
 BATCHES = 3
 
 
@@ -59,6 +59,7 @@ def undisturbed(stack, dagster_instance, tmp_path_factory) -> Iterator[Undisturb
     engine.dispose()
 
 
+@pytest.mark.long
 def test_nothing_is_lost_when_a_run_worker_and_the_code_server_are_killed(undisturbed) -> None:
     turn = Turn(
         undisturbed.ground,

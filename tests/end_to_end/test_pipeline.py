@@ -19,7 +19,7 @@ from oracle.rec import specification
 from playwright.sync_api import expect
 
 # Each waits for what it needs; a busy machine takes its time.
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(1500)]
+pytestmark = pytest.mark.timeout(1500)
 
 
 def runs_of(instance, batch):
@@ -116,6 +116,7 @@ def test_bad_batches_are_named_and_hold_up_no_other(stack, dagster_instance, dat
     assert not {wrong_hash, missing} & materialized
 
 
+@pytest.mark.long
 def test_a_batch_that_was_given_up_is_tried_again_once_it_is_mended(stack, data, wait_for) -> None:
     golden = (data / "dlt" / "golden.dlt").read_bytes()
     entry = {"name": "g.dlt", "size": len(golden), "sha256": hashlib.sha256(golden).hexdigest()}
@@ -137,6 +138,7 @@ def test_a_batch_that_was_given_up_is_tried_again_once_it_is_mended(stack, data,
     assert wait_for(lambda: f"retries/{batch}.json" not in stack.list("retries/"), 180)
 
 
+@pytest.mark.long
 def test_a_backfill_makes_many_batches_in_one_run_and_names_the_one_that_cannot_be_made(
     stack, dagster_instance, data
 ) -> None:
@@ -159,6 +161,7 @@ def test_a_backfill_makes_many_batches_in_one_run_and_names_the_one_that_cannot_
     assert "g.dlt" in found["detail"]
 
 
+@pytest.mark.long
 def test_a_killed_run_worker_never_leaves_a_green_partition_with_a_recording_missing(
     stack, dagster_instance, data, wait_for
 ) -> None:

@@ -150,6 +150,7 @@ def test_the_whole_stack_starts_twice_survives_a_kill_and_stops_twice(stack: Sta
     assert down(stack, Told()) == []
 
 
+@pytest.mark.long
 def test_a_part_that_died_is_started_again_and_the_others_are_left_alone(stack: Stack) -> None:
     started(stack)
     before = {record.name: record.pid for record in stack.running()}
@@ -189,6 +190,7 @@ def test_a_pid_file_from_another_life_harms_nobody(stack: Stack) -> None:
         other.wait()
 
 
+@pytest.mark.long
 def test_changed_settings_restart_dagster(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     started(stack)
     monkeypatch.setenv("ARGUS_EMBEDDINGS_MODEL", "another")
@@ -207,6 +209,7 @@ def test_a_port_that_was_asked_for_and_is_in_use_is_an_error_that_names_it(stack
             started(stack, ui_port=port)
 
 
+@pytest.mark.long
 def test_two_at_once_do_not_fight(stack: Stack) -> None:
     command = [
         sys.executable,
