@@ -1,5 +1,6 @@
 """What all assets of a batch share: the partitions, how they retry, and how they read a batch."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -118,12 +119,17 @@ def inline_table(frame: DataFrame, rows: int = INLINE_ROWS) -> MetadataValue:
         columns=[TableColumn(name, str(kind)) for name, kind in frame.schema.items()]
     )
     records = [
-        TableRecord(
-            {k: v if isinstance(v, int | float | bool | None) else str(v) for k, v in row.items()}
-        )
+        TableRecord({name: _cell(value) for name, value in row.items()})
         for row in frame.head(rows).iter_rows(named=True)
     ]
     return MetadataValue.table(records=records, schema=schema)
+
+
+def _cell(value: object) -> int | float | bool | str | None:
+    """As the UI can read it: its JSON knows no infinity."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value if isinstance(value, int | float | bool | None) else str(value)
 
 
 def column_schema(frame: DataFrame) -> MetadataValue:

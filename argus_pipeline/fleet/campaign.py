@@ -283,7 +283,12 @@ def _changes(
         pl.col("class").cast(pl.String).is_in(CHANGES),
     )
     columns = ("platform", "firmware_before", "kind", "fault", "title", "severity", "class")
-    return tuple(found.select(*columns, "ratio", "low", "high").iter_rows(named=True))
+    # Of what never came before the ratio is infinite, which JSON cannot say.
+    numbers = [
+        pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name)
+        for name in ("ratio", "low", "high")
+    ]
+    return tuple(found.select(*columns, *numbers).iter_rows(named=True))
 
 
 def _hours(sums: Sums, platforms: tuple[str, ...], target: str | None) -> float:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
+
 import dagster as dg
+import duckdb
+import polars as pl
 import pytest
 from dagster._core.events import AssetMaterializationPlannedData
 from fleet.made import counts, exposures, put_batch
@@ -75,6 +80,31 @@ def test_a_code_that_got_worse_is_found_and_holds_its_campaign(pipeline) -> None
     assert [rule["rule"] for rule in campaign.rules if not rule["holds"]] == [
         "hold_classes, hold_severities"
     ]
+
+
+def test_a_code_that_never_came_before_is_new_in_bucket_database_and_as_strict_json(
+    pipeline,
+) -> None:
+    for n in range(12):
+        faults = counts(("E002", "v1", 20), ("E002", "v2", 20), ("E009", "v2", 40), lifecycles=10)
+        hours = exposures(v1=10.0, v2=10.0)
+        put_batch(pipeline.store, n, hours, faults, vehicle=f"VIN{n:02d}", campaign="brakes")
+    result = materialize(pipeline)
+    assert result.success
+    [shown] = result.asset_materializations_for_node("firmware_comparison")
+    json.dumps([one.data for one in shown.metadata["what changed"].records], allow_nan=False)
+    new = read_comparison(pipeline.store).filter(pl.col("fault") == "E009")
+    assert new["ratio"].to_list() == [math.inf]
+    engine = create_engine(pipeline.database_url)
+    with session(engine) as opened:
+        [campaign] = opened.scalars(select(CampaignHealth)).all()
+    engine.dispose()
+    [change] = campaign.changes
+    assert (change["fault"], change["class"], change["ratio"]) == ("E009", "new", None)
+    assert change["low"] > 1
+    kept = pl.read_parquet(pipeline.store.get(keys.fleet("campaign_health")))
+    asked = duckdb.connect().from_arrow(kept.to_arrow()).select("json_valid(changes)")
+    assert asked.fetchall() == [(True,)]
 
 
 def test_rules_and_a_list_of_vehicles_in_the_bucket_count(pipeline) -> None:
