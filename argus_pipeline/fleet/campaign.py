@@ -115,7 +115,7 @@ class CampaignHealth:
         content = self.to_dict()
         columns = {name: content[name] for name in CAMPAIGN_HEALTH}
         for name in _JSON:
-            columns[name] = json.dumps(columns[name], ensure_ascii=False)
+            columns[name] = json.dumps(columns[name], ensure_ascii=False, allow_nan=False)
         return columns
 
 
