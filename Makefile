@@ -18,7 +18,7 @@ demo: install ## From upload to report, on a simulated fleet and real samples: t
 
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-test: lint ## The tests, the whole stack included (some 15 minutes on 2 cores)
+test: lint ## The tests, the whole stack included (some 14 minutes on 2 cores)
 	$(PYTEST) -m "not long"
 
 test-long: install ## Those that take long: more faults of the stack, other stores (some 6 minutes)

@@ -233,6 +233,7 @@ def test_two_at_once_do_not_fight(stack: Stack) -> None:
     assert "seaweedfs started" in said[1]
 
 
+@pytest.mark.long
 def test_named_servers_take_the_place_of_our_own(
     stack: Stack,
     database_url: str,
