@@ -21,7 +21,7 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-re
 test: lint ## The tests, the whole stack included (some 14 minutes on 2 cores)
 	$(PYTEST) -m "not long"
 
-test-long: install ## Those that take long: more faults of the stack, other stores (some 6 minutes)
+test-long: install ## Those that take long: more faults of the stack, other stores (some 7 minutes)
 	$(PYTEST) -m long
 
 test-native: install ## The parser's own C++ tests, under address, undefined-behaviour and thread sanitizers
