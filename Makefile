@@ -6,6 +6,7 @@ INSTALLED := $(VENV)/.installed
 # Each worker starts its own Postgres and store: more than two only where there are cores for them.
 # A file stays with one worker, and so do those that share what is costly to start (tests/conftest.py).
 WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-long test-native fuzz up down doctor lint bench truth eval chaos scale scale-kubernetes image audit pins clean install
@@ -15,8 +16,6 @@ help: ## Say what there is
 
 demo: install ## From upload to report, on a simulated fleet and real samples: the whole pipeline
 	@$(BIN)/argus demo
-
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: lint ## The tests, the whole stack included (some 14 minutes on 2 cores)
 	$(PYTEST) -m "not long"

@@ -129,7 +129,7 @@ def stage_now(instance: DagsterInstance, run: DagsterRun) -> tuple[Stage, str]:
 
 def run_url(run_id: str) -> str | None:
     """The page of a run in the Dagster UI, where its address is known."""
-    base = os.environ.get("ARGUS_UI_URL") or settings.local_environment().get("ARGUS_UI_URL")
+    base = settings.ui_url()
     return f"{base.rstrip('/')}/runs/{run_id}" if base else None
 
 

@@ -111,6 +111,16 @@ def local_environment() -> dict[str, str]:
     return {str(k): str(v) for k, v in content.items()}
 
 
+def ui_url() -> str | None:
+    """Where people see Dagster's UI, where that is known."""
+    return os.environ.get("ARGUS_UI_URL") or local_environment().get("ARGUS_UI_URL")
+
+
+def webserver_url() -> str | None:
+    """Where programs reach the webserver: another address than people do, behind a log-in."""
+    return os.environ.get("ARGUS_WEBSERVER") or ui_url()
+
+
 def load(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from `environment` (the process's own by default) over the local stack."""
     given = os.environ if environment is None else environment

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -89,9 +88,7 @@ def backfill(
         if as_json:
             typer.echo(json.dumps({"batches": list(choice.batches)}, indent=1))
         return
-    people_see = os.environ.get("ARGUS_UI_URL") or settings.local_environment().get("ARGUS_UI_URL")
-    # Behind a proxy that asks who comes, people and commands reach it in different ways.
-    url = os.environ.get("ARGUS_WEBSERVER") or people_see
+    url = settings.webserver_url()
     if not url:
         raise ArgusError(
             "the address of Dagster's webserver is not known",
@@ -100,7 +97,7 @@ def backfill(
         )
     title = f"argus backfill {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
     started = bulk.launch(url, choice.batches, title)
-    page = f"{(people_see or url).rstrip('/')}/runs/b/{started}"
+    page = f"{(settings.ui_url() or url).rstrip('/')}/runs/b/{started}"
     console.print(f"Backfill {started}: {page}", markup=False)
     if not wait:
         if as_json:

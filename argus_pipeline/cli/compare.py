@@ -61,6 +61,7 @@ def compare(
     from rich.console import Console
 
     from argus_pipeline import settings
+    from argus_pipeline.fleet.as_json import json_row
     from argus_pipeline.fleet.comparison import read_comparison
     from argus_pipeline.fleet.rollup import read_sums
     from argus_pipeline.storage.object_store import ObjectStore
@@ -79,7 +80,7 @@ def compare(
         *(pl.col(name) == value for name, value in wanted.items() if value is not None)
     )
     if as_json:
-        rows = [_plain(row) for row in found.iter_rows(named=True)]
+        rows = [json_row(row) for row in found.iter_rows(named=True)]
         typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
     # A pipe gets whole lines, whatever the width of the terminal.
@@ -196,8 +197,3 @@ def _factor(value: float | None) -> str:
     if value is None or math.isnan(value):
         return "-"
     return "∞" if math.isinf(value) else f"{value:.2f}"
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no infinity: null."""
-    return {k: None if isinstance(v, float) and math.isinf(v) else v for k, v in row.items()}

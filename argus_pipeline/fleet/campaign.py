@@ -11,6 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from argus_pipeline.errors import BadInput
+from argus_pipeline.fleet.as_json import json_row
 from argus_pipeline.fleet.cells import SECONDS_AN_HOUR
 from argus_pipeline.fleet.classes import CHANGES
 from argus_pipeline.fleet.expected import Expected, read_expected
@@ -283,12 +284,8 @@ def _changes(
         pl.col("class").cast(pl.String).is_in(CHANGES),
     )
     columns = ("platform", "firmware_before", "kind", "fault", "title", "severity", "class")
-    # Of what never came before the ratio is infinite, which JSON cannot say.
-    numbers = [
-        pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name)
-        for name in ("ratio", "low", "high")
-    ]
-    return tuple(found.select(*columns, *numbers).iter_rows(named=True))
+    rows = found.select(*columns, "ratio", "low", "high").iter_rows(named=True)
+    return tuple(json_row(row) for row in rows)
 
 
 def _hours(sums: Sums, platforms: tuple[str, ...], target: str | None) -> float:

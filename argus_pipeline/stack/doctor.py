@@ -94,14 +94,10 @@ def check_processes(stack: Stack) -> Iterator[Finding]:
     for record in running:
         since = datetime.fromtimestamp(record.since).strftime("%Y-%m-%d %H:%M:%S")
         yield ok(f"process {record.name}", f"pid {record.pid}, since {since}  {record.address}")
-    # Where a webserver is named, the parts of Argus run elsewhere.
-    if not running and not _webserver():
+    local = argus_settings.local_environment().get("ARGUS_UI_URL")
+    # Where another webserver is named, the parts of Argus run elsewhere.
+    if not running and argus_settings.webserver_url() == local:
         yield warn("processes", "no part of the local stack runs", _START)
-
-
-def _webserver() -> str | None:
-    """What is named of a webserver: where programs reach it, else where people do."""
-    return os.environ.get("ARGUS_WEBSERVER") or os.environ.get("ARGUS_UI_URL")
 
 
 def check_database(settings: Settings) -> Iterator[Finding]:
@@ -157,7 +153,7 @@ def _check_store(settings: Settings) -> Iterator[Finding]:
 
 def check_dagster() -> Iterator[Finding]:
     """The webserver, the code that it loaded and the daemon's heartbeats."""
-    url = _webserver() or argus_settings.local_environment().get("ARGUS_UI_URL")
+    url = argus_settings.webserver_url()
     if not url:
         yield warn("dagster", "not running: nothing is processed by itself", _START)
         return
