@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,10 @@ from argus_pipeline.batches.limits import read_limits
 from argus_pipeline.engine.queues import LARGE_TAG
 from argus_pipeline.run_records import PARTITION_TAG, RETRY_NUMBER_TAG
 
+LIMITS: Final = {"ARGUS_LIMIT_BACK_OFF_SECONDS": "5"}
+"""Of the stacks that lose runs: short pauses between attempts."""
+BAR_S: Final = 90.0
+"""From a loss until the batch runs again."""
 _LOOKS_S: Final = 0.5
 
 
@@ -32,15 +36,19 @@ class RanAgain:
     pause_s: float
     story: str
 
-    def within(self, bar_s: float) -> bool:
-        """Whether it ran again in that time; a pause on purpose does not count."""
-        return self.seconds is not None and self.seconds <= bar_s + self.pause_s
+    @property
+    def problem(self) -> str | None:
+        """That it ran again too late; a pause on purpose does not count."""
+        if self.seconds is None:
+            return f"{self.batch} did not run again"
+        if self.seconds > BAR_S + self.pause_s:
+            return f"{self.batch} ran again after {self.seconds:.0f} s"
+        return None
 
 
 def watch(
     instance: DagsterInstance,
     lost: Sequence[DagsterRun],
-    limits: Mapping[str, str],
     longest_s: float,
     is_over: Callable[[], bool] = lambda: False,
 ) -> Iterator[RanAgain]:
@@ -49,7 +57,6 @@ def watch(
     Args:
         instance: Dagster's records.
         lost: the runs, lost just now; those that are not of a batch are left alone.
-        limits: the environment of the stack, for how long a batch pauses between attempts.
         longest_s: wait no longer.
         is_over: asked meanwhile; nobody waits any more.
     """
@@ -62,10 +69,10 @@ def watch(
             if ran or newest.status is DagsterRunStatus.SUCCESS:
                 del waiting[batch]
                 seconds = time.monotonic() - began
-                yield _became(instance, run, newest, moment, limits, seconds)
+                yield _became(instance, run, newest, moment, seconds)
         time.sleep(_LOOKS_S)
     for batch, run in waiting.items():
-        yield _became(instance, run, _newest(instance, batch), moment, limits, None)
+        yield _became(instance, run, _newest(instance, batch), moment, None)
 
 
 def _newest(instance: DagsterInstance, batch: str) -> DagsterRun:
@@ -78,7 +85,6 @@ def _became(
     lost: DagsterRun,
     newest: DagsterRun,
     moment: float,
-    limits: Mapping[str, str],
     seconds: float | None,
 ) -> RanAgain:
     # While Dagster has attempts left there is no pause. After that it may be the batch that ends
@@ -86,10 +92,10 @@ def _became(
     tried_again = int(lost.tags.get(RETRY_NUMBER_TAG, "0"))
     pause_s = 0.0
     if tried_again >= instance.run_retries_max_retries:
-        pause_s = read_limits(limits).back_off(tried_again + 1).total_seconds()
-    said = ["large" if LARGE_TAG in lost.tags else "small", f"attempt {tried_again + 1} was lost"]
+        pause_s = read_limits(LIMITS).back_off(tried_again + 1).total_seconds()
     if newest.run_id == lost.run_id and newest.status is DagsterRunStatus.SUCCESS:
         return RanAgain(lost.tags[PARTITION_TAG], seconds, pause_s, "came through after all")
+    said = ["large" if LARGE_TAG in lost.tags else "small", f"attempt {tried_again + 1} was lost"]
     steps = (
         (lost, DagsterEventType.PIPELINE_FAILURE, "found"),
         (newest, DagsterEventType.PIPELINE_ENQUEUED, "queued again"),

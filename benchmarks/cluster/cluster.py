@@ -26,6 +26,7 @@ from argus_pipeline.stack.ports import HOST, free_ports
 from argus_pipeline.stack.postgres import SUPERUSER, PostgresServer
 from argus_pipeline.storage.object_store import ObjectStore
 from benchmarks.chaos.ground import ROOT, Ground
+from benchmarks.chaos.lost_runs import LIMITS
 from benchmarks.cluster.binaries import Binaries
 from benchmarks.cluster.control_plane import ControlPlane
 from benchmarks.cluster.node import Node
@@ -37,7 +38,6 @@ BASE: Final = ROOT / "deploy" / "kubernetes" / "base"
 EXAMPLE: Final = ROOT / "deploy" / "kubernetes" / "overlays" / "example"
 DAEMON: Final = "argus-daemon"
 CONTROL: Final = "argus-control"
-LIMITS: Final = {"ARGUS_LIMIT_BACK_OFF_SECONDS": "5"}
 _TOKEN_S: Final = 6 * 3600
 
 

@@ -19,11 +19,11 @@ from argus_pipeline.stack.postgres import SUPERUSER, PostgresServer
 from argus_pipeline.stack.redis import KEEPALIVE_S, ping
 from argus_pipeline.storage.object_store import ObjectStore
 from benchmarks.chaos.ground import ROOT, Ground, eventually
+from benchmarks.chaos.lost_runs import LIMITS
 from benchmarks.scale.hosts import CONTROL, NETWORK
 
 BUCKET: Final = "argus"
 _POSTGRES, _REDIS, _STORE = 5432, 6379, 9000
-LIMITS: Final = {"ARGUS_LIMIT_BACK_OFF_SECONDS": "5"}
 
 
 class OverTcp(PostgresServer):

@@ -21,7 +21,7 @@ from argus_pipeline.stack import processes
 from benchmarks.chaos import lost_runs
 from benchmarks.chaos.ground import ROOT, Ground, eventually
 from benchmarks.measuring.saying import say_now
-from benchmarks.scale.control import LIMITS, Control
+from benchmarks.scale.control import Control
 from benchmarks.scale.hosts import Host
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ _BUSY_S: Final = 60.0
 _ELSEWHERE_S: Final = 300.0
 LEADS: Final = 2
 """Of each worker, as `argus worker` has it."""
-ELSEWHERE_BAR_S: Final = 90.0
 
 
 @dataclass
@@ -174,14 +173,11 @@ STRIKES: Final[dict[str, Callable[[Scene], bool]]] = {
 def _time_elsewhere(scene: Scene, lost: Sequence[DagsterRun]) -> None:
     """How long until each of these batches runs, or ran, on another host."""
     try:
-        for again in lost_runs.watch(
-            scene.control.instance, lost, LIMITS, _ELSEWHERE_S, scene.over.is_set
-        ):
+        for again in lost_runs.watch(scene.control.instance, lost, _ELSEWHERE_S, scene.over.is_set):
             scene.elsewhere_s.append(_ELSEWHERE_S if again.seconds is None else again.seconds)
             scene.say(f"{again.batch}: {again.story}")
-            if not again.within(ELSEWHERE_BAR_S):
-                took = "never" if again.seconds is None else f"after {again.seconds:.0f} s"
-                scene.problems.append(f"{again.batch} ran elsewhere {took}")
+            if again.problem:
+                scene.problems.append(again.problem)
     except Exception as error:  # of a thread, where nobody would see it
         scene.problems.append(f"where lost runs went: {type(error).__name__}: {error}")
 
