@@ -22,9 +22,10 @@ from argus_pipeline.errors import ArgusError, Unavailable
 from argus_pipeline.settings import Settings
 from argus_pipeline.stack import dagster_processes as processes_of_dagster
 from argus_pipeline.stack import dagster_queries as dagster
-from argus_pipeline.stack import processes
-from argus_pipeline.stack.files import read_json
+from argus_pipeline.stack import ports, processes
+from argus_pipeline.stack.files import make_private_folder, read_json
 from argus_pipeline.stack.layout import Stack
+from argus_pipeline.stack.plan import StackState
 from argus_pipeline.stack.up import down, up
 from argus_pipeline.storage.object_store import ObjectStore
 
@@ -79,6 +80,14 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
 
 
 def started(stack: Stack, **options: object) -> dict[str, str]:
+    """Start it; which parts did what.
+
+    On ports of its own: stacks of other tests, which start at any moment, take the usual ones.
+    """
+    if not stack.state_file.exists():
+        ui_port, pages_port = ports.free_ports(2)
+        make_private_folder(stack.home)
+        StackState(ui_port=ui_port, pages_port=pages_port).save(stack.state_file)
     told = Told()
     up(stack, told, **options)  # type: ignore[arg-type]
     return told.parts
@@ -169,8 +178,7 @@ def test_a_part_that_died_is_started_again_and_the_others_are_left_alone(stack: 
     told = Told()
     down(stack, told)
     started(stack)
-    # Somebody else may have taken the port meanwhile.
-    environment = read_json(stack.environment_file)
+    assert read_json(stack.environment_file) == environment
     assert status(environment["ARGUS_UI_URL"], run) == "FAILURE"
 
 
