@@ -43,7 +43,7 @@ def in_process_unless_asked(context: InitExecutorContext) -> Executor:
     if "workers" not in config:
         return _HERE.executor_creation_fn(context)  # type: ignore[no-any-return]
     # Celery is only installed where it is used.
-    from argus_pipeline.engine.steps import StepsOnWorkers
+    from argus_pipeline.dagster_parts.steps import StepsOnWorkers
 
     retries = RetryMode.from_config(config["workers"]["retries"])
     return StepsOnWorkers(retries or RetryMode(RetryMode.ENABLED))

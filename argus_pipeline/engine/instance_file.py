@@ -40,7 +40,7 @@ def instance_config(
     if engine is Engine.CELERY:
         broker = {"env": BROKER_VARIABLE}
         config["run_launcher"] = {
-            "module": "argus_pipeline.engine.launcher",
+            "module": "argus_pipeline.dagster_parts.celery_launcher",
             "class": "CeleryLauncher",
             "config": {"broker": broker, "backend": broker},
         }
@@ -49,7 +49,7 @@ def instance_config(
         config["run_monitoring"]["start_timeout_seconds"] = _CELERY_START_S
     if engine is Engine.KUBERNETES:
         config["run_launcher"] = {
-            "module": "argus_pipeline.engine.kubernetes_launcher",
+            "module": "argus_pipeline.dagster_parts.kubernetes_launcher",
             "class": "KubernetesLauncher",
             "config": kubernetes.launcher_config(given),
         }

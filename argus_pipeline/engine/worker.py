@@ -25,6 +25,8 @@ from argus_pipeline.errors import ArgusError, Unavailable
 if TYPE_CHECKING:
     from types import FrameType
 
+TASKS: Final = "argus_pipeline.dagster_parts.celery_worker"
+"""The module of its tasks, which Celery imports."""
 RUNS_A_PROCESS: Final = 500
 """After so many tasks a process is replaced: what leaks in libraries does not add up."""
 _AGAIN_AT_MOST_S: Final = 30.0
@@ -53,7 +55,7 @@ class WorkerOptions:
         wanted = {"work": (self.slots, self.queues), "leads": (self.leads, LEADING)}
         return {
             kind: [
-                *(sys.executable, "-m", "celery", "-A", "argus_pipeline.engine.celery_worker"),
+                *(sys.executable, "-m", "celery", "-A", TASKS),
                 *("worker", "--hostname", f"{self.name}.{kind}@%h"),
                 *("--concurrency", str(processes), "--queues", ",".join(queues)),
                 *("--loglevel", "INFO", "--max-tasks-per-child", str(RUNS_A_PROCESS)),

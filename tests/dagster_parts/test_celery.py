@@ -16,9 +16,9 @@ from dagster._core.launcher import LaunchRunContext, WorkerStatus
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from redis import Redis as Client
 
-from argus_pipeline.engine import steps
+from argus_pipeline.dagster_parts import steps
+from argus_pipeline.dagster_parts.celery_launcher import CeleryLauncher
 from argus_pipeline.engine.broker import is_waiting, waiting_tasks
-from argus_pipeline.engine.launcher import CeleryLauncher
 from argus_pipeline.engine.queues import WORK, Queue
 from argus_pipeline.engine.roll_call import RollCall, asking
 from argus_pipeline.errors import Unavailable

@@ -17,8 +17,8 @@ from dagster._serdes import ConfigurableClassData
 from dagster_k8s.job import construct_dagster_k8s_job
 from kubernetes.client import ApiClient, V1JobStatus
 
+from argus_pipeline.dagster_parts.kubernetes_launcher import KubernetesLauncher, why_lost
 from argus_pipeline.engine.kubernetes import launcher_config, resources_for
-from argus_pipeline.engine.kubernetes_launcher import KubernetesLauncher, why_lost
 from argus_pipeline.engine.options import Sizes
 from argus_pipeline.engine.queues import LARGE_TAG
 from argus_pipeline.stack.ports import free_ports
@@ -45,7 +45,7 @@ def launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kubern
     monkeypatch.setenv("ARGUS_KUBERNETES_NAMESPACE", "somewhere")
     monkeypatch.setenv("ARGUS_IMAGE", "argus:test")
     data = ConfigurableClassData(
-        "argus_pipeline.engine.kubernetes_launcher",
+        "argus_pipeline.dagster_parts.kubernetes_launcher",
         "KubernetesLauncher",
         yaml.safe_dump(launcher_config({"ARGUS_KUBECONFIG": str(path)})),
     )

@@ -25,7 +25,7 @@ def nothing() -> None: ...
 @pytest.fixture
 def instance(database_url: str) -> Iterator[dg.DagsterInstance]:
     storage = {
-        "module": "argus_pipeline.engine.postgres_storage",
+        "module": "argus_pipeline.dagster_parts.postgres_storage",
         "class": "PooledPostgresStorage",
         "config": {"postgres_url": with_driver(database_url, "psycopg2")},
     }

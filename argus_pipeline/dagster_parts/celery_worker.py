@@ -25,10 +25,10 @@ from dagster._cli.api import _execute_run_command_body
 from dagster._utils.interrupts import capture_interrupts
 from dagster_celery.tasks import create_task
 
+from argus_pipeline.dagster_parts.celery_launcher import RUN_TASK
 from argus_pipeline.engine import versions
 from argus_pipeline.engine.broker import make_app
 from argus_pipeline.engine.checked_task import CheckedTask
-from argus_pipeline.engine.launcher import RUN_TASK
 from argus_pipeline.engine.lost_runs import report_lost
 from argus_pipeline.engine.options import broker_url
 from argus_pipeline.run_records import WORKER_TAG

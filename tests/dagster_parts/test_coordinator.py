@@ -6,7 +6,7 @@ import pytest
 from dagster._core.storage.tags import EXTERNALLY_MANAGED_ASSETS_TAG
 
 from argus_pipeline.batches.limits import read_limits
-from argus_pipeline.engine.coordinator import of_many_batches, tried_again
+from argus_pipeline.dagster_parts.coordinator import of_many_batches, tried_again
 from argus_pipeline.engine.queues import Queue, queue_of_run
 
 RANGE = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "b"}
