@@ -18,7 +18,7 @@ from benchmarks.chaos.faults import FAULTS, UNDISTURBED
 from benchmarks.chaos.fleet import Fleet
 from benchmarks.chaos.outputs import read_outputs
 from benchmarks.chaos.own_ground import OwnGround
-from benchmarks.chaos.rollups import differences_when_made_anew
+from benchmarks.chaos.rollups import problems_of_rollups
 from benchmarks.chaos.table import Played, table
 from benchmarks.chaos.turn import Fault, Turn, play
 from benchmarks.measuring.saying import say_now
@@ -42,7 +42,7 @@ def main() -> int:
         ground.start()
         say_now(f"it runs, with {ground.store_name}; the UI is {ground.addresses['ARGUS_UI_URL']}")
         played, skipped, left_out = _play_all(ground, chosen, options, seed, began)
-        wrong = differences_when_made_anew(ground)
+        wrong = problems_of_rollups(ground)
     finally:
         say_now("stopping the stack")
         ground.end(keep=options.keep)
@@ -59,7 +59,7 @@ def main() -> int:
         }
         print(json.dumps(content, indent=1))
     else:
-        print(f"\n{text}\nroll-ups made anew: {'; '.join(wrong) or 'the same'}")
+        print(f"\n{text}\nroll-ups: {'; '.join(wrong) or 'made, and the same when made anew'}")
         if left_out:
             print(f"{left_out} rounds were left out, since the time was over")
     return 1 if lost or wrong else 0

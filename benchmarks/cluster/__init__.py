@@ -8,6 +8,6 @@ etcd, kube-apiserver, kube-scheduler and kube-controller-manager are the real on
 (`node.py`): where a kubelet would start containers, they start processes. An undisturbed run on one
 machine comes first, and what it makes is the reference. Then batches are uploaded, and a pod is
 killed, one is evicted, a host is lost with all that runs there, API server and daemon are
-restarted. The exit status is 1 when a batch is lost, other than undisturbed, or reported twice, or
-when an account may do what it must not.
+restarted. The exit status is 1 when a batch is lost, other than undisturbed, or reported twice,
+when a roll-up over them failed, and when an account may do what it must not.
 """

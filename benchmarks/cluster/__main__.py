@@ -21,6 +21,7 @@ from argus_pipeline.database.engine import create_engine
 from argus_pipeline.errors import ArgusError
 from benchmarks.chaos.fleet import Fleet, bring
 from benchmarks.chaos.judge import Expected, Verdict, judge, quiet, settled, wait_for_none
+from benchmarks.chaos.rollups import problems_of_rollups
 from benchmarks.chaos.undisturbed import undisturbed
 from benchmarks.cluster import __doc__ as about
 from benchmarks.cluster import rights
@@ -130,7 +131,9 @@ def _play(
     verdict = judge(cluster, engine, expected)
     engine.dispose()
     verdict.seconds = seconds
-    verdict.problems += [*problems, *left, *(f"{one} is not settled" for one in waiting)]
+    problems += [*left, *(f"{one} is not settled" for one in waiting)]
+    say_now("the batches are there; the roll-ups over them")
+    verdict.problems += [*problems, *problems_of_rollups(cluster)]
     return verdict
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from dagster import DagsterEventType
+from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus
 from sqlalchemy import Engine
 
 from argus_pipeline.database.engine import create_engine
@@ -23,7 +23,9 @@ from argus_pipeline.run_records import WORKER_TAG, runs_of
 from benchmarks.chaos.faults import FAULTS, UNDISTURBED
 from benchmarks.chaos.fleet import Fleet, Named
 from benchmarks.chaos.ground import Ground, eventually
+from benchmarks.chaos.judge import wait_for_none
 from benchmarks.chaos.outputs import read_outputs
+from benchmarks.chaos.rollups import failed_rollups
 from benchmarks.chaos.turn import Fault, Turn, play
 
 pytestmark = pytest.mark.timeout(1500)
@@ -112,6 +114,7 @@ def test_two_workers_make_the_same_bytes_and_lose_nothing_when_one_is_killed(
     assert turn.told
     assert verdict.problems == []
     assert verdict.equal == BATCHES + 1
+    assert not wait_for_none(lambda: failed_rollups(two_workers.instance), 60)
     # Said by the worker itself, at once, and not by the monitoring after its time limit.
     named = [turn.fleet.named(2, index) for index in range(BATCHES + 1)]
     assert any("lost it: WorkerLostError" in why for why in why_failed(two_workers, named))
@@ -120,6 +123,19 @@ def test_two_workers_make_the_same_bytes_and_lose_nothing_when_one_is_killed(
     assert ".leads@" in many.dagster_run.tags[WORKER_TAG]
     small = runs_of(two_workers.instance, turn.fleet.named(2, 0).batch)[0]
     assert ".work@" in small.dagster_run.tags[WORKER_TAG]
+
+
+def test_a_roll_up_counts_as_failed_until_a_newer_run_of_it_came_through() -> None:
+    names = frozenset({AssetKey("campaign_health")})
+    with DagsterInstance.ephemeral() as instance:
+        statuses = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.SUCCESS)
+        seen = []
+        for status in statuses:
+            run = DagsterRun(job_name="__ASSET_JOB", status=status, asset_selection=names)
+            instance.add_run(run)
+            seen.append(failed_rollups(instance))
+    assert seen[::2] == [[], []]
+    assert "the newest run of campaign_health failed" in seen[1][0]
 
 
 def kill_a_pool(turn: Turn) -> None:
