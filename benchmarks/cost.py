@@ -46,6 +46,7 @@ from argus_pipeline.upload.files import find_files  # noqa: E402
 from argus_pipeline.upload.options import BatchOptions, read_batch_file  # noqa: E402
 from benchmarks.chaos.ground import Ground  # noqa: E402
 from benchmarks.chaos.judge import quiet, wait_for_none  # noqa: E402
+from benchmarks.measuring.ending import clean_up_on_kill  # noqa: E402
 
 BUCKET: Final = "argus"
 KINDS: Final = 10
@@ -82,6 +83,7 @@ class Costs:
 
 def main() -> int:
     options = _options()
+    clean_up_on_kill()
     if find_minio() is None:
         print(f"there is no MinIO here: {INSTALL_HINT}", file=sys.stderr)
         return 2

@@ -17,6 +17,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from measuring.ending import clean_up_on_kill
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import polars as pl
@@ -85,6 +87,7 @@ def hundred_gigabytes(small: Recorded) -> Recorded:
 
 
 def main() -> int:
+    clean_up_on_kill()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--real-mb", type=float, default=100.0)
     options = parser.parse_args()

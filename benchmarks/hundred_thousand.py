@@ -53,6 +53,7 @@ from benchmarks.chaos.ground import eventually  # noqa: E402
 from benchmarks.chaos.judge import quiet, wait_for_none  # noqa: E402
 from benchmarks.chaos.own_ground import OwnGround  # noqa: E402
 from benchmarks.many import records, rollups  # noqa: E402
+from benchmarks.measuring.ending import clean_up_on_kill  # noqa: E402
 from benchmarks.measuring.saying import say_now  # noqa: E402
 from benchmarks.measuring.table import Section, show  # noqa: E402
 
@@ -102,6 +103,7 @@ Figures = dict[str, float]
 
 def main() -> int:
     options = _options()
+    clean_up_on_kill()
     sizes = [int(size) for size in options.sizes.split(",")]
     found: dict[int, Figures] = {size: {} for size in sizes}
     ground = OwnGround(1)

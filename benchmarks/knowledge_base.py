@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 from measuring.clock import of_others
 from measuring.contest import say
+from measuring.ending import clean_up_on_kill
 from measuring.table import Section, machine
 from sqlalchemy import Engine, text
 
@@ -365,6 +366,7 @@ def run(options: argparse.Namespace, articles: int, *, limit: tuple[float, int, 
 
 
 def main() -> int:
+    clean_up_on_kill()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

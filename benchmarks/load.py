@@ -12,7 +12,6 @@ The full size is `--batches 500`, about 15 CPU s each: an hour on 2 cores.
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import tempfile
 import threading
@@ -39,6 +38,7 @@ from argus_pipeline.upload.options import read_batch_file  # noqa: E402
 from benchmarks.chaos import workers  # noqa: E402
 from benchmarks.chaos.judge import quiet, wait_for_none  # noqa: E402
 from benchmarks.chaos.own_ground import OwnGround  # noqa: E402
+from benchmarks.measuring.ending import clean_up_on_kill  # noqa: E402
 from benchmarks.measuring.saying import quantile, say_now  # noqa: E402
 from benchmarks.measuring.table import Section, show  # noqa: E402
 
@@ -53,8 +53,7 @@ _SAMPLE_S: Final = 2.0
 
 def main() -> int:
     options = _options()
-    # So that `kill` stops the stack as well.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    clean_up_on_kill()
     ground = OwnGround(1)
     try:
         say_now("starting the stack")

@@ -32,6 +32,8 @@ import time
 from pathlib import Path
 from queue import Empty
 
+from measuring.ending import clean_up_on_kill
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from language_model.scripted import Call, Say, ScriptedModel
@@ -251,6 +253,7 @@ def run_plain(context: object, seconds: float) -> None:
 
 
 def main() -> int:
+    clean_up_on_kill()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=75.0)
     seconds = parser.parse_args().seconds

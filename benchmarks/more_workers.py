@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.chaos.ground import Ground, eventually  # noqa: E402
 from benchmarks.measuring.cgroup import Group  # noqa: E402
+from benchmarks.measuring.ending import clean_up_on_kill  # noqa: E402
 from benchmarks.measuring.saying import say_now  # noqa: E402
 from benchmarks.measuring.table import Section, show  # noqa: E402
 from benchmarks.workers import run_batches, started_stack  # noqa: E402
@@ -40,6 +41,7 @@ _START_S: Final = 300.0
 
 def main() -> int:
     options = _options()
+    clean_up_on_kill()
     section = Section(
         "workers",
         f"runs of small batches, each worker held to {options.share:.2f} of a core",

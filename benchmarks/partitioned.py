@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from measuring.ending import clean_up_on_kill
 from measuring.saying import say_now
 from measuring.table import Section, show
 from sqlalchemy import Connection, Engine, text
@@ -43,6 +44,7 @@ FROM generate_series(0, :batches - 1) AS b, generate_series(0, :rows - 1) AS r
 
 
 def main() -> int:
+    clean_up_on_kill()
     options = _options()
     with tempfile.TemporaryDirectory(prefix="argus-partitioned-", dir="/tmp") as folder:
         server = PostgresServer(Path(folder) / "postgres", durable=False)

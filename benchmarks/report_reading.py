@@ -24,6 +24,7 @@ import numpy as np
 import psycopg
 from measuring.clock import of_others
 from measuring.contest import say
+from measuring.ending import clean_up_on_kill
 from measuring.table import Section, machine
 from sqlalchemy import Engine, text
 
@@ -141,6 +142,7 @@ def measure(section: Section, name: str, pause: float, url: str, log: Path, batc
 
 
 def main() -> int:
+    clean_up_on_kill()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from measuring.ending import clean_up_on_kill
 
 from argus_pipeline.database.engine import create_engine
 from argus_pipeline.database.migrate import migrate
@@ -69,6 +70,7 @@ PLATFORM, FIRMWARE = "J7", "v2.3.1"
 
 
 def main() -> int:
+    clean_up_on_kill()
     read = read_articles([Path(path) for path in sys.argv[1:]] or [starter_articles()])
     embedder = LocalEmbedder()
     embedder.embed(["load the model"])

@@ -44,6 +44,7 @@ sys.path.insert(0, str(ROOT))
 
 from argus_pipeline.database.engine import create_engine  # noqa: E402
 from argus_pipeline.run_records import PARTITION_TAG  # noqa: E402
+from benchmarks.measuring.ending import clean_up_on_kill  # noqa: E402
 from benchmarks.measuring.saying import quantile, say_now  # noqa: E402
 from benchmarks.measuring.table import Section, machine  # noqa: E402
 from benchmarks.serving.archive import Archive, archive, event, new_report  # noqa: E402
@@ -59,6 +60,7 @@ _EVENTS: Final = 40
 
 
 def main() -> int:
+    clean_up_on_kill()
     options = _options()
     sections = []
     with tempfile.TemporaryDirectory(prefix="argus-bench-", dir="/tmp") as folder:

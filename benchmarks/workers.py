@@ -39,6 +39,7 @@ from argus_pipeline.upload.options import BatchOptions  # noqa: E402
 from benchmarks.chaos.ground import Ground  # noqa: E402
 from benchmarks.chaos.judge import quiet, wait_for_none  # noqa: E402
 from benchmarks.measuring.cgroup import Group, counted  # noqa: E402
+from benchmarks.measuring.ending import clean_up_on_kill  # noqa: E402
 from benchmarks.measuring.saying import say_now  # noqa: E402
 from benchmarks.measuring.table import Section, show  # noqa: E402
 
@@ -50,6 +51,7 @@ _PATIENCE_S: Final = 900.0
 
 def main() -> int:
     options = _options()
+    clean_up_on_kill()
     with counted("argus-workers") as group:
         return _measure(options, group)
 

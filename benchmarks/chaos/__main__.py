@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from benchmarks.chaos.own_ground import OwnGround
 from benchmarks.chaos.rollups import problems_of_rollups
 from benchmarks.chaos.table import Played, table
 from benchmarks.chaos.turn import Fault, Turn, play
+from benchmarks.measuring.ending import clean_up_on_kill
 from benchmarks.measuring.saying import say_now
 
 
@@ -34,8 +34,7 @@ def main() -> int:
         f"{options.batches} batches"
     )
     began = time.monotonic()
-    # So that `kill` stops the stack as well.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    clean_up_on_kill()
     ground = OwnGround(seed, work=options.work)
     try:
         say_now(f"starting the stack in {ground.home}")

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import threading
@@ -28,6 +27,7 @@ from benchmarks.cluster import rights
 from benchmarks.cluster.binaries import ETCD, KUBERNETES, binaries
 from benchmarks.cluster.cluster import Cluster
 from benchmarks.cluster.strikes import STRIKES, Scene
+from benchmarks.measuring.ending import clean_up_on_kill
 from benchmarks.measuring.saying import say_now
 
 _UPLOADERS = 2
@@ -47,7 +47,7 @@ def main() -> int:
     say_now(
         f"seed {seed}: {options.batches} batches on {options.nodes} nodes, {', '.join(STRIKES)}"
     )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    clean_up_on_kill()
     folder = Path(tempfile.mkdtemp(prefix="argus-fleet-", dir="/tmp"))
     try:
         fleet = Fleet(folder, options.cases, seed)

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import threading
@@ -24,6 +23,7 @@ from benchmarks.chaos.fleet import Fleet, bring
 from benchmarks.chaos.judge import Expected, Verdict, judge, quiet, settled, wait_for_none
 from benchmarks.chaos.rollups import problems_of_rollups
 from benchmarks.chaos.undisturbed import undisturbed
+from benchmarks.measuring.ending import clean_up_on_kill
 from benchmarks.measuring.saying import say_now
 from benchmarks.scale import __doc__ as about
 from benchmarks.scale import hosts
@@ -53,7 +53,7 @@ def main() -> int:
         f"seed {seed}: {options.batches} batches on {options.hosts} hosts, "
         f"{len(STRIKES)} strikes x {options.strikes}"
     )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    clean_up_on_kill()
     folder = Path(tempfile.mkdtemp(prefix="argus-fleet-", dir="/tmp"))
     try:
         fleet = Fleet(folder, CASES - 2, seed)
