@@ -18,11 +18,13 @@ from dagster_k8s.job import UserDefinedDagsterK8sConfig, get_job_name_from_run_i
 from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
-from argus_pipeline.engine.kubernetes import resources_for
+from argus_pipeline.engine.kubernetes import priority_class, resources_for
 from argus_pipeline.errors import Unavailable
 from argus_pipeline.patience import patiently
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kubernetes.client import V1JobStatus
 
 # Meanwhile nothing else could be handed out.
@@ -38,17 +40,21 @@ class KubernetesLauncher(K8sRunLauncher):
 
     @override
     def get_container_context_for_run(self, dagster_run: DagsterRun) -> K8sContainerContext:
-        """What the run's pod is: a large batch gets more, and the run's own tag has the last word.
+        """What the run's pod is: by the size and the priority of its batch.
+
+        The run's own tag has the last word.
 
         Raises:
             Exception: the tag asks for what it may not say, such as another image.
         """
         usual = super().get_container_context_for_run(dagster_run)
         said = K8sContainerContext.create_for_run(dagster_run, None, include_run_tags=True)
-        resources = resources_for(dagster_run.tags)
-        if resources is None or "resources" in said.run_k8s_config.container_config:
-            return usual
-        more = UserDefinedDagsterK8sConfig(container_config={"resources": resources})
+        container = {"resources": resources_for(dagster_run.tags)}
+        pod = {"priority_class_name": priority_class(dagster_run.tags)}
+        more = UserDefinedDagsterK8sConfig(
+            container_config=_unless_said(container, said.run_k8s_config.container_config),
+            pod_spec_config=_unless_said(pod, said.run_k8s_config.pod_spec_config),
+        )
         return usual.merge(K8sContainerContext(run_k8s_config=more))
 
     @override
@@ -119,6 +125,10 @@ class KubernetesLauncher(K8sRunLauncher):
             # It ended while the API server was asked.
             return CheckRunHealthResult(WorkerStatus.SUCCESS)
         return CheckRunHealthResult(WorkerStatus.FAILED, why)
+
+
+def _unless_said(ours: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in ours.items() if v is not None and k not in said}
 
 
 def why_lost(status: Any) -> str | None:

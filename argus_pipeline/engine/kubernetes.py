@@ -1,15 +1,19 @@
-"""What a run is given in a cluster: names that `deploy/kubernetes` has too, and its pod's size."""
+"""What a run is given in a cluster: names of `deploy/kubernetes`, and its pod's size and rank."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, Final
 
 from argus_pipeline.engine.options import Sizes, read_sizes
-from argus_pipeline.engine.queues import LARGE_TAG
+from argus_pipeline.engine.queues import LARGE_TAG, Queue, queue_of_steps
 
 NAMESPACE_VARIABLE: Final = "ARGUS_KUBERNETES_NAMESPACE"
 IMAGE_VARIABLE: Final = "ARGUS_IMAGE"
+URGENT_CLASS_VARIABLE: Final = "ARGUS_KUBERNETES_URGENT_CLASS"
+BULK_CLASS_VARIABLE: Final = "ARGUS_KUBERNETES_BULK_CLASS"
+"""Priority classes of the cluster, for the pods of what is urgent and of what can wait."""
 KUBECONFIG_VARIABLE: Final = "ARGUS_KUBECONFIG"
 """For a control plane outside of the cluster; inside, a pod's own account is used."""
 
@@ -25,7 +29,8 @@ HOME: Final = "/opt/argus/home"
 USER: Final = 10001
 START_S: Final = 600
 """A pod may wait for a node that is only being started."""
-_GONE_S: Final = 30
+_GONE_S: Final = 5
+"""Kubernetes has waited for a sign of life of the host before: 50 s, unless set otherwise."""
 _SCRATCH: Final = "20Gi"
 
 
@@ -130,3 +135,19 @@ def resources_for(tags: Mapping[str, str], sizes: Sizes | None = None) -> dict[s
         # The run's own process, and as many that parse.
         "limits": {"memory": f"{2 * (1 + processes)}Gi", "ephemeral-storage": _SCRATCH},
     }
+
+
+def priority_class(
+    tags: Mapping[str, str], environment: Mapping[str, str] | None = None
+) -> str | None:
+    """The priority class of a run's pod: of those that wait for room, the highest gets it first.
+
+    What is urgent, and what is tried again (`coordinator.py`), would wait behind all others else.
+
+    Args:
+        tags: the run's.
+        environment: which classes there are; the process's own by default.
+    """
+    variables = {Queue.URGENT: URGENT_CLASS_VARIABLE, Queue.BULK: BULK_CLASS_VARIABLE}
+    given = os.environ if environment is None else environment
+    return given.get(variables.get(queue_of_steps(tags), "")) or None

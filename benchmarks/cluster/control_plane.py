@@ -32,8 +32,6 @@ CONTROLLERS: Final = (
     "taint-eviction-controller",
     "ttl-after-finished-controller",
 )
-NODE_GRACE_S: Final = 15
-"""How long a node may be silent; Kubernetes' own default is 50."""
 _READY_S: Final = 240.0
 
 
@@ -76,8 +74,6 @@ class ControlPlane:
                 (
                     f"--service-account-private-key-file={self.folder / 'accounts.pem'}",
                     f"--controllers={','.join(CONTROLLERS)}",
-                    f"--node-monitor-grace-period={NODE_GRACE_S}s",
-                    "--node-monitor-period=2s",
                     "--concurrent-job-syncs=2",
                 )
                 if name == "kube-controller-manager"

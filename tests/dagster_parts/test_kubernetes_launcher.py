@@ -20,7 +20,7 @@ from kubernetes.client import ApiClient, V1JobStatus
 from argus_pipeline.dagster_parts.kubernetes_launcher import KubernetesLauncher, why_lost
 from argus_pipeline.engine.kubernetes import launcher_config, resources_for
 from argus_pipeline.engine.options import Sizes
-from argus_pipeline.engine.queues import LARGE_TAG
+from argus_pipeline.engine.queues import LARGE_TAG, PRIORITY_TAG
 from argus_pipeline.stack.ports import free_ports
 
 CLUSTER = {"server": f"http://127.0.0.1:{free_ports(1)[0]}"}
@@ -78,6 +78,30 @@ def test_a_large_batch_gets_a_pod_of_its_size(launcher: KubernetesLauncher) -> N
     assert usual["requests"]["cpu"] == "500m"  # type: ignore[index]
     assert large == resources_for({LARGE_TAG: "true"})
     assert resources_for({LARGE_TAG: "true"}, Sizes(large_cpus=9))["requests"]["cpu"] == "9"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({}, None),
+        ({PRIORITY_TAG: "1"}, "soon"),
+        ({PRIORITY_TAG: "1", LARGE_TAG: "true"}, "soon"),
+        ({PRIORITY_TAG: "-5"}, None),
+        ({PRIORITY_TAG: "-10"}, "later"),
+    ],
+)
+def test_of_the_pods_that_wait_for_room_the_urgent_ones_go_first(
+    launcher: KubernetesLauncher,
+    monkeypatch: pytest.MonkeyPatch,
+    tags: dict[str, str],
+    expected: str | None,
+) -> None:
+    assert "priorityClassName" not in pod_of(launcher, tags)["spec"]  # type: ignore[operator]
+    monkeypatch.setenv("ARGUS_KUBERNETES_URGENT_CLASS", "soon")
+    monkeypatch.setenv("ARGUS_KUBERNETES_BULK_CLASS", "later")
+    assert pod_of(launcher, tags)["spec"].get("priorityClassName") == expected  # type: ignore[attr-defined]
+    asked = {"dagster-k8s/config": json.dumps({"pod_spec_config": {"priority_class_name": "own"}})}
+    assert pod_of(launcher, tags | asked)["spec"]["priorityClassName"] == "own"  # type: ignore[index]
 
 
 def test_what_a_person_asks_for_a_run_has_the_last_word(launcher: KubernetesLauncher) -> None:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from argus_pipeline.engine import kubernetes
+from argus_pipeline.engine.queues import PRIORITY_TAG
 from benchmarks.cluster.binaries import find_kubectl
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,6 +57,14 @@ def test_the_names_that_the_launcher_takes_for_granted_are_there() -> None:
     assert [one["name"] for one in made["configMapGenerator"]] == [kubernetes.INSTANCE]
     assert made["generatorOptions"]["disableNameSuffixHash"] is True
     settings = named("ConfigMap")[kubernetes.SETTINGS]["data"]
+    classes = named("PriorityClass")
+    assert {kubernetes.priority_class({PRIORITY_TAG: n}, settings) for n in ("1", "-10")} == {
+        *classes
+    }
+    # An autoscaler starts a host for these, and nothing is ended for their sake.
+    assert all(
+        one["value"] >= -10 and one["preemptionPolicy"] == "Never" for one in classes.values()
+    )
     assert settings[kubernetes.NAMESPACE_VARIABLE] == made["namespace"]
     assert settings[kubernetes.IMAGE_VARIABLE] == CONTAINERS["code/code"]["image"]
 
