@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from dagster._core.test_utils import instance_for_test
 
 from argus_pipeline.settings import with_driver
+from argus_pipeline.stack.processes import wait_until
 
 _OTHERS = sa.text(
     "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
@@ -43,7 +44,10 @@ def server(database_url: str) -> Iterator[sa.Connection]:
 
 
 def processes_of(server: sa.Connection) -> set[int]:
-    """The server's processes, one a connection, but for the one that is asked."""
+    """The server's processes, one a connection, but for the one that is asked.
+
+    One whose connection was closed is there for a moment yet.
+    """
     return set(server.scalars(_OTHERS))
 
 
@@ -87,7 +91,7 @@ def test_a_forked_process_leaves_the_connection_to_its_parent(
             os._exit(there)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     instance.get_runs(limit=1)
-    assert processes_of(server) == kept
+    assert wait_until(lambda: processes_of(server) == kept, 10)
 
 
 def test_an_instance_that_is_closed_leaves_no_connection(
@@ -95,7 +99,7 @@ def test_an_instance_that_is_closed_leaves_no_connection(
 ) -> None:
     instance.get_runs(limit=1)
     instance.dispose()
-    assert not processes_of(server)
+    assert wait_until(lambda: not processes_of(server), 10)
     assert instance.get_runs(limit=1) == []
 
 
