@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,7 @@ from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
 from argus_pipeline.engine.kubernetes import priority_class, resources_for
+from argus_pipeline.engine.pods import BEGIN_WITHIN, why_lost, why_not_begun
 from argus_pipeline.errors import Unavailable
 from argus_pipeline.patience import patiently
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 # Meanwhile nothing else could be handed out.
 _LAUNCH_WAIT_S: Final = 2.0
+_OF_RUNS: Final = "app.kubernetes.io/component=run_worker"
 _log = logging.getLogger(__name__)
 
 
@@ -94,30 +97,53 @@ class KubernetesLauncher(K8sRunLauncher):
 
     @override
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Whether the pod of a run goes on, as its Job says."""
+        """Whether the pod of a run goes on, or may still begin."""
         try:
-            status = self._job_status(run)
+            why = self._why_lost(run)
         except Exception as error:  # of the client, of the network, or of the server
             # While nobody can tell, nothing counts as lost.
             return CheckRunHealthResult(
                 WorkerStatus.RUNNING, f"the API server cannot be asked: {type(error).__name__}"
             )
-        if status is None and run.status is DagsterRunStatus.STARTING:
-            return CheckRunHealthResult(WorkerStatus.RUNNING, "its Job may not be there yet")
-        why = why_lost(status)
-        if why is not None:
-            return self._unless_finished(run, why)
+        if why is None:
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return self._unless_finished(run, why)
+
+    def _why_lost(self, run: DagsterRun) -> str | None:
+        namespace = self.get_container_context_for_run(run).namespace
+        job = get_job_name_from_run_id(run.run_id)
+        status: V1JobStatus | None = self._api_client.get_job_status(
+            namespace=namespace, job_name=job
+        )
         if status is not None and status.succeeded:
             # Its process ended well. Should the run not have, its state says so a moment later.
-            return self._unless_finished(run, "its pod ended, and the run had not")
-        return CheckRunHealthResult(WorkerStatus.RUNNING)
+            return "its pod ended, and the run had not"
+        why = why_lost(status)
+        if run.status is not DagsterRunStatus.STARTING or (status is not None and why is not None):
+            return why
+        launched = self._instance.get_run_stats(run.run_id).launch_time
+        now = datetime.now(UTC)
+        if launched is None or now - datetime.fromtimestamp(launched, UTC) < BEGIN_WITHIN:
+            # Its Job may not be there yet, or has no pod yet.
+            return None
+        return why or self._why_not_begun(job, str(namespace), now)
 
-    def _job_status(self, run: DagsterRun) -> V1JobStatus | None:
-        namespace = self.get_container_context_for_run(run).namespace
-        status: V1JobStatus | None = self._api_client.get_job_status(
-            namespace=namespace, job_name=get_job_name_from_run_id(run.run_id)
+    def _why_not_begun(self, job: str, namespace: str, now: datetime) -> str | None:
+        pods = self._api_client.get_pods_in_job(job_name=job, namespace=namespace)
+        others = self._api_client.core_api.list_namespaced_pod(
+            namespace,
+            label_selector=f"{_OF_RUNS},job-name!={job}",
+            field_selector="status.phase=Running",
+            limit=1,
         )
-        return status
+        why = why_not_begun(pods[0] if pods else None, now, others_at_work=bool(others.items))
+        if why is None:
+            return None
+        if not pods:
+            why = f"{why}. {self._api_client.get_job_debug_info(job, namespace=namespace)}"
+        # Else it would begin once there is room, when nobody waits for it any more.
+        self._api_client.delete_job(job_name=job, namespace=namespace)
+        return why
 
     def _unless_finished(self, run: DagsterRun, why: str) -> CheckRunHealthResult:
         now = self._instance.get_run_by_id(run.run_id)
@@ -129,21 +155,3 @@ class KubernetesLauncher(K8sRunLauncher):
 
 def _unless_said(ours: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in ours.items() if v is not None and k not in said}
-
-
-def why_lost(status: Any) -> str | None:
-    """Why the pod of a Job does no more work, None where it may.
-
-    Args:
-        status: the Job's, or None where there is no Job any more.
-    """
-    if status is None:
-        return "its Job was deleted"
-    if status.active or status.succeeded:
-        return None
-    if status.failed:
-        return "its pod failed, or was lost with its host"
-    if status.terminating:
-        # A lost host never confirms that the pod has ended.
-        return "its pod was ended: evicted, preempted, or lost with its host"
-    return None

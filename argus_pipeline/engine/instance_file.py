@@ -17,7 +17,7 @@ few enough that what is urgent waits in Dagster's queue, where it overtakes, and
 KUBERNETES_RUNS: Final = 32
 """The cluster decides how many of them find room; what is urgent overtakes in Dagster's queue."""
 POOL_SLOTS: Final = 256
-_CELERY_START_S: Final = 86_400
+_START_S: Final = 86_400
 _USUAL_RUNS: Final = {Engine.CELERY: CELERY_RUNS, Engine.KUBERNETES: KUBERNETES_RUNS}
 
 
@@ -44,17 +44,16 @@ def instance_config(
             "class": "CeleryLauncher",
             "config": {"broker": broker, "backend": broker},
         }
-        # A run may wait for a slot of a worker, for as long as it takes. One whose task is in no
-        # queue and in no worker's hands is found by the recovery sensor (launcher.py).
-        config["run_monitoring"]["start_timeout_seconds"] = _CELERY_START_S
     if engine is Engine.KUBERNETES:
         config["run_launcher"] = {
             "module": "argus_pipeline.dagster_parts.kubernetes_launcher",
             "class": "KubernetesLauncher",
             "config": kubernetes.launcher_config(given),
         }
-        config["run_monitoring"]["start_timeout_seconds"] = kubernetes.START_S
     if engine is not Engine.LOCAL:
+        # A run may wait for a slot of a worker, or for room on a host, for as long as it takes. One
+        # that waits nowhere is found by the recovery sensor, which asks the launcher.
+        config["run_monitoring"]["start_timeout_seconds"] = _START_S
         # A pool is for what a host can bear, and these are many hosts. The same number everywhere:
         # a run whose host has another default than the pool fails (pools.py).
         config["concurrency"]["pools"]["default_limit"] = POOL_SLOTS

@@ -27,8 +27,6 @@ RUN_ACCOUNT: Final = "argus-run"
 """Service account of the pods of runs: it may do nothing."""
 HOME: Final = "/opt/argus/home"
 USER: Final = 10001
-START_S: Final = 600
-"""A pod may wait for a node that is only being started."""
 _GONE_S: Final = 5
 """Kubernetes has waited for a sign of life of the host before: 50 s, unless set otherwise."""
 _SCRATCH: Final = "20Gi"

@@ -23,7 +23,7 @@ from benchmarks.chaos.judge import Expected, Verdict, judge, quiet, settled, wai
 from benchmarks.chaos.rollups import problems_of_rollups
 from benchmarks.chaos.undisturbed import undisturbed
 from benchmarks.cluster import __doc__ as about
-from benchmarks.cluster import rights
+from benchmarks.cluster import rights, room
 from benchmarks.cluster.binaries import ETCD, KUBERNETES, binaries
 from benchmarks.cluster.cluster import Cluster
 from benchmarks.cluster.strikes import STRIKES, Scene
@@ -133,7 +133,9 @@ def _play(
     verdict.seconds = seconds
     problems += [*left, *(f"{one} is not settled" for one in waiting)]
     say_now("the batches are there; the roll-ups over them")
-    verdict.problems += [*problems, *problems_of_rollups(cluster)]
+    problems += problems_of_rollups(cluster)
+    say_now("a run that fits on no host")
+    verdict.problems += [*problems, *room.too_large_is_not_said(cluster)]
     return verdict
 
 

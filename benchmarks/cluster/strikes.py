@@ -13,6 +13,7 @@ from dagster import DagsterRun, DagsterRunStatus, RunsFilter
 from kubernetes import client
 
 from benchmarks.chaos import lost_runs
+from benchmarks.cluster import room
 from benchmarks.cluster.cluster import NAMESPACE, Cluster
 from benchmarks.cluster.node import Node
 from benchmarks.measuring.saying import say_now
@@ -124,6 +125,14 @@ def lose_node(scene: Scene) -> None:
     scene.time_again("a host lost", runs)
 
 
+def ask_about_waiting(scene: Scene) -> None:
+    """Ask after the runs whose pods wait for room, while others are at work: none is lost."""
+    scene.some_node()
+    waiting, wrong = room.waiting_counts_as_lost(scene.cluster)
+    scene.wrong += wrong if waiting else ["waiting for room: no run did"]
+    scene.say(f"asked after {waiting} runs that wait for room or for their image")
+
+
 def restart_api_server(scene: Scene) -> None:
     """Kill the API server, and start it again after a while: no run may count as lost."""
     node = scene.some_node()
@@ -150,6 +159,7 @@ def restart_daemon(scene: Scene) -> None:
 
 
 STRIKES: Final[dict[str, Callable[[Scene], None]]] = {
+    "those that wait asked after": ask_about_waiting,
     "a pod killed": kill_pod,
     "a pod evicted": evict_pod,
     "a host lost": lose_node,

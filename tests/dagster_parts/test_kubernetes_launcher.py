@@ -15,9 +15,9 @@ from dagster import DagsterInstance, DagsterRun
 from dagster._core.launcher import WorkerStatus
 from dagster._serdes import ConfigurableClassData
 from dagster_k8s.job import construct_dagster_k8s_job
-from kubernetes.client import ApiClient, V1JobStatus
+from kubernetes.client import ApiClient
 
-from argus_pipeline.dagster_parts.kubernetes_launcher import KubernetesLauncher, why_lost
+from argus_pipeline.dagster_parts.kubernetes_launcher import KubernetesLauncher
 from argus_pipeline.engine.kubernetes import launcher_config, resources_for
 from argus_pipeline.engine.options import Sizes
 from argus_pipeline.engine.queues import LARGE_TAG, PRIORITY_TAG
@@ -155,22 +155,3 @@ def test_nothing_counts_as_lost_while_the_api_server_is_away(
     health = launcher.check_run_worker_health(DagsterRun(job_name="j"))
     assert health.status is WorkerStatus.RUNNING
     assert "cannot be asked" in str(health.msg)
-
-
-@pytest.mark.parametrize(
-    ("status", "lost"),
-    [
-        (None, "deleted"),
-        (V1JobStatus(active=1), None),
-        (V1JobStatus(active=1, failed=1), None),
-        (V1JobStatus(failed=1), "failed"),
-        (V1JobStatus(terminating=1), "evicted"),
-        (V1JobStatus(), None),  # its pod is not made yet
-        (V1JobStatus(succeeded=1), None),
-    ],
-)
-def test_a_pod_is_lost_when_its_job_has_none_at_work_any_more(
-    status: V1JobStatus | None, lost: str | None
-) -> None:
-    why = why_lost(status)
-    assert why is None if lost is None else lost in str(why)

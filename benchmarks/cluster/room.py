@@ -1,0 +1,79 @@
+"""Pods that find no room on a host: which wait for it, and which never get any."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+from unittest.mock import patch
+
+from dagster import DagsterRun, DagsterRunStatus, RunsFilter
+from dagster._core.launcher import WorkerStatus
+from dagster._core.storage.tags import MAX_RETRIES_TAG
+from dagster_k8s.job import get_job_name_from_run_id
+
+from argus_pipeline.dagster_parts import kubernetes_launcher
+from benchmarks.chaos.ground import eventually
+from benchmarks.cluster.cluster import Cluster
+
+if TYPE_CHECKING:
+    from argus_pipeline.dagster_parts.kubernetes_launcher import KubernetesLauncher
+
+_HANDED_OUT_S: Final = 60.0
+_TOO_LARGE: Final = {"container_config": {"resources": {"requests": {"cpu": "500"}}}}
+
+
+def waiting_counts_as_lost(cluster: Cluster) -> tuple[int, list[str]]:
+    """How many runs wait for room while others are at work, and those that count as lost by it."""
+    at_work = set(cluster.jobs_at_work())
+    handed_out = cluster.instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTING]))
+    waiting = [run for run in handed_out if get_job_name_from_run_id(run.run_id) in at_work]
+    with _long_after(cluster) as launcher:
+        found = [launcher.check_run_worker_health(run) for run in waiting]
+    return len(waiting), [
+        f"a run that waited for room counts as lost: {one.msg}"
+        for one in found
+        if one.status is not WorkerStatus.RUNNING
+    ]
+
+
+def too_large_is_not_said(cluster: Cluster) -> list[str]:
+    """What is wrong with a run that fits on no host, while no other is at work; empty is well."""
+    instance = cluster.instance
+    [like] = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.SUCCESS]), limit=1)
+    tags = {"dagster-k8s/config": json.dumps(_TOO_LARGE), MAX_RETRIES_TAG: "0"}
+    run = like._replace(run_id=str(uuid.uuid4()), status=DagsterRunStatus.QUEUED, tags=tags)
+    instance.add_run(run)
+    job = get_job_name_from_run_id(run.run_id)
+    if not eventually(lambda: job in cluster.jobs_at_work(), _HANDED_OUT_S):
+        return ["a run that is too large was not handed out"]
+    with _long_after(cluster) as launcher:
+        asked = instance.get_run_by_id(run.run_id)
+        assert asked is not None
+        said = eventually(lambda: _lost(launcher, asked), _HANDED_OUT_S) or "nothing"
+    instance.report_run_failed(run, said)
+    wrong = [] if "Insufficient cpu" in said else [f"of a run that is too large it says {said}"]
+    if not eventually(lambda: job not in cluster.jobs_at_work(), _HANDED_OUT_S):
+        wrong.append("the Job of a run that is too large was left")
+    return wrong
+
+
+def _lost(launcher: KubernetesLauncher, run: DagsterRun) -> str | None:
+    health = launcher.check_run_worker_health(run)
+    return health.msg if health.status is WorkerStatus.FAILED else None
+
+
+@contextmanager
+def _long_after(cluster: Cluster) -> Iterator[KubernetesLauncher]:
+    """The launcher, to which all runs look as if they had been handed out ten minutes ago."""
+    with (
+        patch.dict(os.environ, cluster.environment),
+        patch.object(kubernetes_launcher, "BEGIN_WITHIN", timedelta(0)),
+    ):
+        launcher = cluster.instance.run_launcher
+        assert isinstance(launcher, kubernetes_launcher.KubernetesLauncher)
+        yield launcher
