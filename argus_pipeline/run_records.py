@@ -418,21 +418,26 @@ def stuck_runs(
         RunsFilter(job_name=JOB, statuses=[DagsterRunStatus.STARTED]), limit=most
     ):
         run = record.dagster_run
-        events = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
-        heard = events[0].timestamp if events else record.start_time
+        heard = last_heard(instance, run)
         if heard is None:
             continue
         stage, _ = stage_now(instance, run)
         size = run.tags.get(SIZE_TAG, "0")
         reason = standstill(
             stage,
-            datetime.fromtimestamp(heard, UTC),
+            heard,
             now,
             int(size) if size.isdecimal() else 0,
             limits,
         )
         if reason is not None:
             yield run, reason
+
+
+def last_heard(instance: DagsterInstance, run: DagsterRun) -> datetime | None:
+    """When anything was last noted of a run; None where nothing was."""
+    newest = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
+    return datetime.fromtimestamp(newest[0].timestamp, UTC) if newest else None
 
 
 def lost_runs(
@@ -455,8 +460,7 @@ def lost_runs(
     ):
         run = record.dagster_run
         pids = worker_pids(instance, run)
-        newest = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
-        heard = datetime.fromtimestamp(newest[0].timestamp, UTC) if newest else now
+        heard = last_heard(instance, run) or now
         if pids and now - heard > _REPORTED_WITHIN and not any(map(_is_worker, pids)):
             current = instance.get_run_by_id(run.run_id)
             if current is not None and not current.is_finished:

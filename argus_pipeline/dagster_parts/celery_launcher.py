@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
@@ -25,11 +26,13 @@ from argus_pipeline.engine.queues import queue_of_run
 from argus_pipeline.engine.roll_call import RollCall, asking
 from argus_pipeline.errors import Unavailable
 from argus_pipeline.patience import patiently
-from argus_pipeline.run_records import WORKER_TAG
+from argus_pipeline.run_records import WORKER_TAG, last_heard
 
 RUN_TASK: Final = "argus.run"
 # Meanwhile nothing else could be handed out, and the run counts as starting.
 _LAUNCH_WAIT_S: Final = 2.0
+# Its task is named at once, before it is sent.
+_SENT_WITHIN: Final = timedelta(minutes=2)
 _log = logging.getLogger(__name__)
 
 
@@ -108,7 +111,10 @@ class CeleryLauncher(CeleryRunLauncher):
         """Whether the worker that began a run still answers and has it in hand."""
         task = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
         if task is None:
-            return CheckRunHealthResult(WorkerStatus.RUNNING, "not handed to a worker yet")
+            heard = last_heard(self._instance, run)
+            if heard is None or datetime.now(UTC) - heard < _SENT_WITHIN:
+                return CheckRunHealthResult(WorkerStatus.RUNNING, "not handed to a worker yet")
+            return CheckRunHealthResult(WorkerStatus.FAILED, "whoever was to hand it out is gone")
         worker = _worker_of(run)
         if worker is None and is_waiting(self.celery, task):
             self._roll_call.waits(task)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -20,9 +19,10 @@ from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
 from argus_pipeline.engine.kubernetes import priority_class, resources_for
-from argus_pipeline.engine.pods import BEGIN_WITHIN, why_lost, why_not_begun
+from argus_pipeline.engine.pods import BEGIN_WITHIN, JOB_WITHIN, why_lost, why_not_begun
 from argus_pipeline.errors import Unavailable
 from argus_pipeline.patience import patiently
+from argus_pipeline.run_records import last_heard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 # Meanwhile nothing else could be handed out.
 _LAUNCH_WAIT_S: Final = 2.0
 _OF_RUNS: Final = "app.kubernetes.io/component=run_worker"
-_log = logging.getLogger(__name__)
 
 
 class KubernetesLauncher(K8sRunLauncher):
@@ -78,7 +77,11 @@ class KubernetesLauncher(K8sRunLauncher):
                     raise
                 # It was created, and the answer was lost.
             except (DagsterK8sAPIRetryLimitExceeded, HTTPError) as error:
-                _log.warning("the API server is away: %s", error)
+                self._instance.report_engine_event(
+                    "The API server does not answer. Its Job will be tried again.",
+                    context.dagster_run,
+                    cls=type(self),
+                )
                 raise Unavailable(f"the API server does not answer: {error}") from error
 
         patiently(create, longest_wait_s=_LAUNCH_WAIT_S)
@@ -121,22 +124,22 @@ class KubernetesLauncher(K8sRunLauncher):
         why = why_lost(status)
         if run.status is not DagsterRunStatus.STARTING or (status is not None and why is not None):
             return why
-        launched = self._instance.get_run_stats(run.run_id).launch_time
         now = datetime.now(UTC)
-        if launched is None or now - datetime.fromtimestamp(launched, UTC) < BEGIN_WITHIN:
-            # Its Job may not be there yet, or has no pod yet.
-            return None
-        return why or self._why_not_begun(job, str(namespace), now)
+        silent = now - (last_heard(self._instance, run) or now)
+        if status is None:
+            return "whoever was to make its Job is gone" if silent > JOB_WITHIN else None
+        return None if silent < BEGIN_WITHIN else self._why_not_begun(job, str(namespace), now)
 
     def _why_not_begun(self, job: str, namespace: str, now: datetime) -> str | None:
         pods = self._api_client.get_pods_in_job(job_name=job, namespace=namespace)
-        others = self._api_client.core_api.list_namespaced_pod(
+        running = self._api_client.core_api.list_namespaced_pod(
             namespace,
             label_selector=f"{_OF_RUNS},job-name!={job}",
             field_selector="status.phase=Running",
-            limit=1,
         )
-        why = why_not_begun(pods[0] if pods else None, now, others_at_work=bool(others.items))
+        # Those of a lost host are "running", and to be ended, until it comes back or is taken away.
+        others = [pod for pod in running.items if pod.metadata.deletion_timestamp is None]
+        why = why_not_begun(pods[0] if pods else None, now, others_at_work=bool(others))
         if why is None:
             return None
         if not pods:

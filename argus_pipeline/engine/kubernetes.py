@@ -12,8 +12,7 @@ from argus_pipeline.engine.queues import LARGE_TAG, Queue, queue_of_steps
 NAMESPACE_VARIABLE: Final = "ARGUS_KUBERNETES_NAMESPACE"
 IMAGE_VARIABLE: Final = "ARGUS_IMAGE"
 URGENT_CLASS_VARIABLE: Final = "ARGUS_KUBERNETES_URGENT_CLASS"
-BULK_CLASS_VARIABLE: Final = "ARGUS_KUBERNETES_BULK_CLASS"
-"""Priority classes of the cluster, for the pods of what is urgent and of what can wait."""
+"""Priority class of the cluster for the pods of what is urgent."""
 KUBECONFIG_VARIABLE: Final = "ARGUS_KUBECONFIG"
 """For a control plane outside of the cluster; inside, a pod's own account is used."""
 
@@ -27,8 +26,6 @@ RUN_ACCOUNT: Final = "argus-run"
 """Service account of the pods of runs: it may do nothing."""
 HOME: Final = "/opt/argus/home"
 USER: Final = 10001
-_GONE_S: Final = 5
-"""Kubernetes has waited for a sign of life of the host before: 50 s, unless set otherwise."""
 _SCRATCH: Final = "20Gi"
 
 
@@ -75,13 +72,14 @@ def launcher_config(environment: Mapping[str, str]) -> dict[str, Any]:
                     "fsGroup": USER,
                     "seccompProfile": {"type": "RuntimeDefault"},
                 },
-                # 300 s unless it is said: a batch would wait as long for another host.
+                # Kubernetes has waited for a sign of life of the host before, 50 s unless set
+                # otherwise. Unless this is said a batch would wait 300 s more for another host.
                 "tolerations": [
                     {
                         "key": f"node.kubernetes.io/{state}",
                         "operator": "Exists",
                         "effect": "NoExecute",
-                        "tolerationSeconds": _GONE_S,
+                        "tolerationSeconds": 0,
                     }
                     for state in ("not-ready", "unreachable")
                 ],
@@ -138,14 +136,16 @@ def resources_for(tags: Mapping[str, str], sizes: Sizes | None = None) -> dict[s
 def priority_class(
     tags: Mapping[str, str], environment: Mapping[str, str] | None = None
 ) -> str | None:
-    """The priority class of a run's pod: of those that wait for room, the highest gets it first.
+    """The priority class of a run's pod; None for the cluster's usual one.
 
-    What is urgent, and what is tried again (`coordinator.py`), would wait behind all others else.
+    Of the pods that wait for room, the urgent ones get it first. There is none for what can wait:
+    the scheduler would end such a pod for any usual one.
 
     Args:
         tags: the run's.
-        environment: which classes there are; the process's own by default.
+        environment: where the class is named; the process's own by default.
     """
-    variables = {Queue.URGENT: URGENT_CLASS_VARIABLE, Queue.BULK: BULK_CLASS_VARIABLE}
+    if queue_of_steps(tags) is not Queue.URGENT:
+        return None
     given = os.environ if environment is None else environment
-    return given.get(variables.get(queue_of_steps(tags), "")) or None
+    return given.get(URGENT_CLASS_VARIABLE) or None

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from kubernetes.client import V1Pod, V1PodCondition
 
+JOB_WITHIN: Final = timedelta(minutes=2)
+"""From the last try to make the Job of a run, each of which is noted, until there is one."""
 BEGIN_WITHIN: Final = timedelta(minutes=10)
 """From when its pod has a host until a run begins: an image may have to be fetched."""
 

@@ -134,8 +134,8 @@ def _play(
     problems += [*left, *(f"{one} is not settled" for one in waiting)]
     say_now("the batches are there; the roll-ups over them")
     problems += problems_of_rollups(cluster)
-    say_now("a run that fits on no host")
-    verdict.problems += [*problems, *room.too_large_is_not_said(cluster)]
+    say_now("runs that will never begin")
+    verdict.problems += [*problems, *room.will_not_begin_is_not_said(cluster)]
     return verdict
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from argus_pipeline.dagster_parts.kubernetes_launcher import KubernetesLauncher
 
 _HANDED_OUT_S: Final = 60.0
+_SCHEDULED_S: Final = 5.0
 _TOO_LARGE: Final = {"container_config": {"resources": {"requests": {"cpu": "500"}}}}
 
 
@@ -41,30 +43,49 @@ def waiting_counts_as_lost(cluster: Cluster) -> tuple[int, list[str]]:
     ]
 
 
-def too_large_is_not_said(cluster: Cluster) -> list[str]:
-    """What is wrong with a run that fits on no host, while no other is at work; empty is well."""
-    instance = cluster.instance
-    [like] = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.SUCCESS]), limit=1)
-    tags = {"dagster-k8s/config": json.dumps(_TOO_LARGE), MAX_RETRIES_TAG: "0"}
-    run = like._replace(run_id=str(uuid.uuid4()), status=DagsterRunStatus.QUEUED, tags=tags)
-    instance.add_run(run)
+def will_not_begin_is_not_said(cluster: Cluster) -> list[str]:
+    """What is wrong with runs that will never begin, while no other is at work; empty is well."""
+    return [*_too_large(cluster), *_without_job(cluster)]
+
+
+def _too_large(cluster: Cluster) -> list[str]:
+    asked = {"dagster-k8s/config": json.dumps(_TOO_LARGE)}
+    run = _added(cluster, DagsterRunStatus.QUEUED, asked)
     job = get_job_name_from_run_id(run.run_id)
     if not eventually(lambda: job in cluster.jobs_at_work(), _HANDED_OUT_S):
         return ["a run that is too large was not handed out"]
-    with _long_after(cluster) as launcher:
-        asked = instance.get_run_by_id(run.run_id)
-        assert asked is not None
-        said = eventually(lambda: _lost(launcher, asked), _HANDED_OUT_S) or "nothing"
-    instance.report_run_failed(run, said)
+    time.sleep(_SCHEDULED_S)
+    said = _said(cluster, run)
     wrong = [] if "Insufficient cpu" in said else [f"of a run that is too large it says {said}"]
     if not eventually(lambda: job not in cluster.jobs_at_work(), _HANDED_OUT_S):
         wrong.append("the Job of a run that is too large was left")
     return wrong
 
 
-def _lost(launcher: KubernetesLauncher, run: DagsterRun) -> str | None:
-    health = launcher.check_run_worker_health(run)
-    return health.msg if health.status is WorkerStatus.FAILED else None
+def _without_job(cluster: Cluster) -> list[str]:
+    run = _added(cluster, DagsterRunStatus.STARTING, {})
+    cluster.instance.report_engine_event("Its Job is to be made.", run)
+    said = _said(cluster, run)
+    return [] if "is gone" in said else [f"of a run whose Job nobody makes it says {said}"]
+
+
+def _added(cluster: Cluster, status: DagsterRunStatus, tags: Mapping[str, str]) -> DagsterRun:
+    """A run like one that there was, of no batch, and not to be tried again."""
+    [like] = cluster.instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.SUCCESS]), limit=1)
+    given = {**tags, MAX_RETRIES_TAG: "0"}
+    run = like._replace(run_id=str(uuid.uuid4()), status=status, tags=given)
+    return cluster.instance.add_run(run)
+
+
+def _said(cluster: Cluster, run: DagsterRun) -> str:
+    """Why a run counts as lost; it has failed then."""
+    now = cluster.instance.get_run_by_id(run.run_id)
+    assert now is not None
+    with _long_after(cluster) as launcher:
+        health = launcher.check_run_worker_health(now)
+    said = health.msg if health.status is WorkerStatus.FAILED else None
+    cluster.instance.report_run_failed(now, said)
+    return said or "nothing"
 
 
 @contextmanager
@@ -73,6 +94,7 @@ def _long_after(cluster: Cluster) -> Iterator[KubernetesLauncher]:
     with (
         patch.dict(os.environ, cluster.environment),
         patch.object(kubernetes_launcher, "BEGIN_WITHIN", timedelta(0)),
+        patch.object(kubernetes_launcher, "JOB_WITHIN", timedelta(0)),
     ):
         launcher = cluster.instance.run_launcher
         assert isinstance(launcher, kubernetes_launcher.KubernetesLauncher)

@@ -159,8 +159,8 @@ def restart_daemon(scene: Scene) -> None:
 
 
 STRIKES: Final[dict[str, Callable[[Scene], None]]] = {
-    "those that wait asked after": ask_about_waiting,
     "a pod killed": kill_pod,
+    "those that wait asked after": ask_about_waiting,
     "a pod evicted": evict_pod,
     "a host lost": lose_node,
     "the API server away for 45 s": restart_api_server,

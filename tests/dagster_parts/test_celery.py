@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 
 import dagster as dg
@@ -16,7 +17,7 @@ from dagster._core.launcher import LaunchRunContext, WorkerStatus
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from redis import Redis as Client
 
-from argus_pipeline.dagster_parts import steps
+from argus_pipeline.dagster_parts import celery_launcher, steps
 from argus_pipeline.dagster_parts.celery_launcher import CeleryLauncher
 from argus_pipeline.engine.broker import is_waiting, waiting_tasks
 from argus_pipeline.engine.queues import WORK, Queue
@@ -127,6 +128,23 @@ def test_a_run_that_is_tried_again_waits_though_the_worker_that_lost_it_is_gone(
         run = instance.create_run_for_job(nothing, tags=tags, status=STARTING)
         health = launcher.check_run_worker_health(run)
     assert (health.status, health.msg) == (WorkerStatus.RUNNING, "waits for a worker")
+
+
+def test_a_run_that_nobody_hands_out_any_more_is_lost(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher = launcher_at(redis)
+    with dg.DagsterInstance.ephemeral() as instance:
+        launcher.register_instance(instance)
+        run = instance.create_run_for_job(nothing, status=STARTING)
+        instance.report_engine_event("To be handed out.", run)
+        assert launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
+        monkeypatch.setattr(celery_launcher, "_SENT_WITHIN", timedelta(0))
+        health = launcher.check_run_worker_health(run)
+    assert (health.status, health.msg) == (
+        WorkerStatus.FAILED,
+        "whoever was to hand it out is gone",
+    )
 
 
 def test_the_id_of_its_task_is_noted_before_a_worker_can_have_it(

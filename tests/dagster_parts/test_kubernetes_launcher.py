@@ -87,7 +87,7 @@ def test_a_large_batch_gets_a_pod_of_its_size(launcher: KubernetesLauncher) -> N
         ({PRIORITY_TAG: "1"}, "soon"),
         ({PRIORITY_TAG: "1", LARGE_TAG: "true"}, "soon"),
         ({PRIORITY_TAG: "-5"}, None),
-        ({PRIORITY_TAG: "-10"}, "later"),
+        ({PRIORITY_TAG: "-10"}, None),
     ],
 )
 def test_of_the_pods_that_wait_for_room_the_urgent_ones_go_first(
@@ -98,7 +98,6 @@ def test_of_the_pods_that_wait_for_room_the_urgent_ones_go_first(
 ) -> None:
     assert "priorityClassName" not in pod_of(launcher, tags)["spec"]  # type: ignore[operator]
     monkeypatch.setenv("ARGUS_KUBERNETES_URGENT_CLASS", "soon")
-    monkeypatch.setenv("ARGUS_KUBERNETES_BULK_CLASS", "later")
     assert pod_of(launcher, tags)["spec"].get("priorityClassName") == expected  # type: ignore[attr-defined]
     asked = {"dagster-k8s/config": json.dumps({"pod_spec_config": {"priority_class_name": "own"}})}
     assert pod_of(launcher, tags | asked)["spec"]["priorityClassName"] == "own"  # type: ignore[index]

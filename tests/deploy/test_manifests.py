@@ -57,14 +57,8 @@ def test_the_names_that_the_launcher_takes_for_granted_are_there() -> None:
     assert [one["name"] for one in made["configMapGenerator"]] == [kubernetes.INSTANCE]
     assert made["generatorOptions"]["disableNameSuffixHash"] is True
     settings = named("ConfigMap")[kubernetes.SETTINGS]["data"]
-    classes = named("PriorityClass")
-    assert {kubernetes.priority_class({PRIORITY_TAG: n}, settings) for n in ("1", "-10")} == {
-        *classes
-    }
-    # An autoscaler starts a host for these, and nothing is ended for their sake.
-    assert all(
-        one["value"] >= -10 and one["preemptionPolicy"] == "Never" for one in classes.values()
-    )
+    urgent = kubernetes.priority_class({PRIORITY_TAG: "1"}, settings)
+    assert named("PriorityClass").keys() == {urgent}
     assert settings[kubernetes.NAMESPACE_VARIABLE] == made["namespace"]
     assert settings[kubernetes.IMAGE_VARIABLE] == CONTAINERS["code/code"]["image"]
 
@@ -136,6 +130,12 @@ def test_nothing_comes_in_or_goes_out_unless_a_policy_says_so() -> None:
         for value in expression["values"]
     }
     assert entered == {"webserver", "pages"}
+
+
+def test_no_pod_is_ended_for_the_sake_of_an_urgent_one_nor_it_for_a_usual_one() -> None:
+    for one in named("PriorityClass").values():
+        assert one["preemptionPolicy"] == "Never"
+        assert one["value"] > 0
 
 
 def test_the_namespace_takes_only_restricted_pods() -> None:
