@@ -63,6 +63,7 @@ _MOST_RESTARTS: Final = 10
 _WORKER: Final = re.compile(r"Started process for run \(pid: (\d+)\)")
 # The code server reports a dead worker within a second, unless the database was away just then.
 _REPORTED_WITHIN: Final = timedelta(seconds=20)
+_QUEUED_WITHIN: Final = timedelta(minutes=10)
 
 
 def connect() -> DagsterInstance:
@@ -453,7 +454,7 @@ def lost_runs(
     from dagster import DagsterRunStatus, RunsFilter
 
     if not _runs_are_here(instance):
-        yield from _lost_before_they_began(instance, most)
+        yield from _lost_before_they_began(instance, now, most)
         return
     for record in instance.get_run_records(
         RunsFilter(statuses=[DagsterRunStatus.STARTED]), limit=most
@@ -468,14 +469,19 @@ def lost_runs(
 
 
 def _lost_before_they_began(
-    instance: DagsterInstance, most: int
+    instance: DagsterInstance, now: datetime, most: int
 ) -> Iterator[tuple[DagsterRun, str]]:
-    """Runs that were handed out, that wait nowhere any more, and that nobody has in hand."""
+    """Runs that will not begin: never queued, or handed out to nobody who has them in hand."""
     from dagster import DagsterRunStatus, RunsFilter
     from dagster._core.launcher import WorkerStatus
 
     if not instance.run_launcher.supports_check_run_worker_health:
         return
+    for record in instance.get_run_records(
+        RunsFilter(statuses=[DagsterRunStatus.NOT_STARTED], created_before=now - _QUEUED_WITHIN),
+        limit=most,
+    ):
+        yield record.dagster_run, "it was made and never queued: whoever made it is gone"
     for run in instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTING]), limit=most):
         health = instance.run_launcher.check_run_worker_health(run)
         if health.status is WorkerStatus.FAILED:

@@ -111,10 +111,12 @@ class CeleryLauncher(CeleryRunLauncher):
         """Whether the worker that began a run still answers and has it in hand."""
         task = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
         if task is None:
-            heard = last_heard(self._instance, run)
-            if heard is None or datetime.now(UTC) - heard < _SENT_WITHIN:
-                return CheckRunHealthResult(WorkerStatus.RUNNING, "not handed to a worker yet")
-            return CheckRunHealthResult(WorkerStatus.FAILED, "whoever was to hand it out is gone")
+            moment = datetime.now(UTC)
+            silent = moment - (last_heard(self._instance, run) or moment)
+            if run.status is DagsterRunStatus.STARTING and silent > _SENT_WITHIN:
+                gone = "whoever was to hand it out is gone"
+                return CheckRunHealthResult(WorkerStatus.FAILED, gone)
+            return CheckRunHealthResult(WorkerStatus.RUNNING, "not handed to a worker")
         worker = _worker_of(run)
         if worker is None and is_waiting(self.celery, task):
             self._roll_call.waits(task)

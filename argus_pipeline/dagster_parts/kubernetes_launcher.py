@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from dagster import DagsterRun, DagsterRunStatus
+from dagster import DagsterRun, DagsterRunStatus, RunsFilter
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster_k8s import K8sRunLauncher
 from dagster_k8s.client import (
@@ -19,7 +20,7 @@ from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
 from argus_pipeline.engine.kubernetes import priority_class, resources_for
-from argus_pipeline.engine.pods import BEGIN_WITHIN, JOB_WITHIN, why_lost, why_not_begun
+from argus_pipeline.engine.pods import BEGIN_WITHIN, JOB_WITHIN, has_host, why_lost, why_not_begun
 from argus_pipeline.errors import Unavailable
 from argus_pipeline.patience import patiently
 from argus_pipeline.run_records import last_heard
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
 # Meanwhile nothing else could be handed out.
 _LAUNCH_WAIT_S: Final = 2.0
+_MOST_SAID: Final = 4000
 _OF_RUNS: Final = "app.kubernetes.io/component=run_worker"
+_log = logging.getLogger(__name__)
 
 
 class KubernetesLauncher(K8sRunLauncher):
@@ -70,6 +73,9 @@ class KubernetesLauncher(K8sRunLauncher):
         launch = super().launch_run
 
         def create() -> None:
+            now = self._instance.get_run_by_id(context.dagster_run.run_id)
+            if now is None or now.is_finished:
+                return  # A person ended it meanwhile.
             try:
                 launch(context)
             except DagsterK8sUnrecoverableAPIError as error:
@@ -77,12 +83,10 @@ class KubernetesLauncher(K8sRunLauncher):
                     raise
                 # It was created, and the answer was lost.
             except (DagsterK8sAPIRetryLimitExceeded, HTTPError) as error:
-                self._instance.report_engine_event(
-                    "The API server does not answer. Its Job will be tried again.",
-                    context.dagster_run,
-                    cls=type(self),
-                )
-                raise Unavailable(f"the API server does not answer: {error}") from error
+                # Whoever looks sees that it is not forgotten.
+                said = f"the API server does not answer: {error}"
+                self._instance.report_engine_event(said, context.dagster_run, cls=type(self))
+                raise Unavailable(said) from error
 
         patiently(create, longest_wait_s=_LAUNCH_WAIT_S)
 
@@ -100,21 +104,33 @@ class KubernetesLauncher(K8sRunLauncher):
 
     @override
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Whether the pod of a run goes on, or may still begin."""
+        """Whether the pod of a run goes on, or may still begin.
+
+        The Job of a run that will not begin is deleted: else it would once there is room, when
+        nobody waits for it any more.
+        """
+        namespace = str(self.get_container_context_for_run(run).namespace)
+        job = get_job_name_from_run_id(run.run_id)
         try:
-            why = self._why_lost(run)
+            why = self._why_lost(run, namespace, job)
+            if why is None:
+                return CheckRunHealthResult(WorkerStatus.RUNNING)
+            now = self._instance.get_run_by_id(run.run_id)
+            if now is None or now.status is not run.status:
+                # It went on while the API server was asked.
+                over = now is None or now.is_finished
+                return CheckRunHealthResult(WorkerStatus.SUCCESS if over else WorkerStatus.RUNNING)
+            if run.status is DagsterRunStatus.STARTING:
+                self._instance.report_engine_event(f"Will not begin: {why}", run, cls=type(self))
+                self._api_client.delete_job(job_name=job, namespace=namespace)
         except Exception as error:  # of the client, of the network, or of the server
             # While nobody can tell, nothing counts as lost.
-            return CheckRunHealthResult(
-                WorkerStatus.RUNNING, f"the API server cannot be asked: {type(error).__name__}"
-            )
-        if why is None:
-            return CheckRunHealthResult(WorkerStatus.RUNNING)
-        return self._unless_finished(run, why)
+            said = f"the API server cannot be asked: {type(error).__name__}: {error}"
+            _log.warning("run %s: %s", run.run_id, said)
+            return CheckRunHealthResult(WorkerStatus.RUNNING, said)
+        return CheckRunHealthResult(WorkerStatus.FAILED, why)
 
-    def _why_lost(self, run: DagsterRun) -> str | None:
-        namespace = self.get_container_context_for_run(run).namespace
-        job = get_job_name_from_run_id(run.run_id)
+    def _why_lost(self, run: DagsterRun, namespace: str, job: str) -> str | None:
         status: V1JobStatus | None = self._api_client.get_job_status(
             namespace=namespace, job_name=job
         )
@@ -127,33 +143,31 @@ class KubernetesLauncher(K8sRunLauncher):
         now = datetime.now(UTC)
         silent = now - (last_heard(self._instance, run) or now)
         if status is None:
-            return "whoever was to make its Job is gone" if silent > JOB_WITHIN else None
-        return None if silent < BEGIN_WITHIN else self._why_not_begun(job, str(namespace), now)
+            gone = "it has no Job: that was deleted, or whoever was to make it is gone"
+            return gone if silent > JOB_WITHIN else None
+        return None if silent < BEGIN_WITHIN else self._why_not_begun(run, namespace, job, now)
 
-    def _why_not_begun(self, job: str, namespace: str, now: datetime) -> str | None:
-        pods = self._api_client.get_pods_in_job(job_name=job, namespace=namespace)
-        running = self._api_client.core_api.list_namespaced_pod(
+    def _why_not_begun(
+        self, run: DagsterRun, namespace: str, job: str, now: datetime
+    ) -> str | None:
+        others = self._api_client.core_api.list_namespaced_pod(
             namespace,
             label_selector=f"{_OF_RUNS},job-name!={job}",
-            field_selector="status.phase=Running",
+            field_selector="status.phase!=Succeeded,status.phase!=Failed",
         )
-        # Those of a lost host are "running", and to be ended, until it comes back or is taken away.
-        others = [pod for pod in running.items if pod.metadata.deletion_timestamp is None]
-        why = why_not_begun(pods[0] if pods else None, now, others_at_work=bool(others))
-        if why is None:
-            return None
-        if not pods:
-            why = f"{why}. {self._api_client.get_job_debug_info(job, namespace=namespace)}"
-        # Else it would begin once there is room, when nobody waits for it any more.
-        self._api_client.delete_job(job_name=job, namespace=namespace)
-        return why
-
-    def _unless_finished(self, run: DagsterRun, why: str) -> CheckRunHealthResult:
-        now = self._instance.get_run_by_id(run.run_id)
-        if now is None or now.is_finished:
-            # It ended while the API server was asked.
-            return CheckRunHealthResult(WorkerStatus.SUCCESS)
-        return CheckRunHealthResult(WorkerStatus.FAILED, why)
+        lately = RunsFilter(statuses=[DagsterRunStatus.SUCCESS], updated_after=now - BEGIN_WITHIN)
+        at_work = any(map(has_host, others.items)) or self._instance.get_runs_count(lately) > 0
+        pods = self._api_client.get_pods_in_job(job_name=job, namespace=namespace)
+        pod = pods[0] if pods else None
+        why = why_not_begun(pod, now, others_at_work=at_work)
+        if why is None or (pod is not None and not has_host(pod)):
+            return why
+        try:
+            # What its host, or the Job controller, says in events and logs.
+            more = self.get_run_worker_debug_info(run) or ""
+        except Exception as error:
+            more = f"{type(error).__name__}: {error}"
+        return f"{why}\n{more[:_MOST_SAID]}"
 
 
 def _unless_said(ours: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:

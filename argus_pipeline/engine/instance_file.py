@@ -18,6 +18,7 @@ KUBERNETES_RUNS: Final = 32
 """The cluster decides how many of them find room; what is urgent overtakes in Dagster's queue."""
 POOL_SLOTS: Final = 256
 _START_S: Final = 86_400
+_KUBERNETES_LOOKS_S: Final = 5
 _USUAL_RUNS: Final = {Engine.CELERY: CELERY_RUNS, Engine.KUBERNETES: KUBERNETES_RUNS}
 
 
@@ -50,6 +51,8 @@ def instance_config(
             "class": "KubernetesLauncher",
             "config": kubernetes.launcher_config(given),
         }
+        # Each time a question to the API server for each run.
+        config["run_monitoring"]["poll_interval_seconds"] = _KUBERNETES_LOOKS_S
     if engine is not Engine.LOCAL:
         # A run may wait for a slot of a worker, or for room on a host, for as long as it takes. One
         # that waits nowhere is found by the recovery sensor, which asks the launcher.

@@ -26,6 +26,10 @@ RUN_ACCOUNT: Final = "argus-run"
 """Service account of the pods of runs: it may do nothing."""
 HOME: Final = "/opt/argus/home"
 USER: Final = 10001
+_TOLERATED_S: Final = {"unreachable": 7, "not-ready": 30}
+"""A silent host, after the 50 s that Kubernetes itself waits for it unless set otherwise, and one
+that says that it is not ready, which may be a restart. 300 s unless it is said; never less than the
+5 s after which Kubernetes takes the mark off a host that is back."""
 _SCRATCH: Final = "20Gi"
 
 
@@ -72,16 +76,14 @@ def launcher_config(environment: Mapping[str, str]) -> dict[str, Any]:
                     "fsGroup": USER,
                     "seccompProfile": {"type": "RuntimeDefault"},
                 },
-                # Kubernetes has waited for a sign of life of the host before, 50 s unless set
-                # otherwise. Unless this is said a batch would wait 300 s more for another host.
                 "tolerations": [
                     {
                         "key": f"node.kubernetes.io/{state}",
                         "operator": "Exists",
                         "effect": "NoExecute",
-                        "tolerationSeconds": 0,
+                        "tolerationSeconds": seconds,
                     }
-                    for state in ("not-ready", "unreachable")
+                    for state, seconds in _TOLERATED_S.items()
                 ],
             },
             "pod_template_spec_metadata": {
@@ -139,7 +141,8 @@ def priority_class(
     """The priority class of a run's pod; None for the cluster's usual one.
 
     Of the pods that wait for room, the urgent ones get it first. There is none for what can wait:
-    the scheduler would end such a pod for any usual one.
+    the scheduler would end such a pod for any usual one. Large or small makes no difference here,
+    so it goes by the queue that the steps would have.
 
     Args:
         tags: the run's.

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from kubernetes.client import V1Pod, V1PodCondition
 
-JOB_WITHIN: Final = timedelta(minutes=2)
-"""From the last try to make the Job of a run, each of which is noted, until there is one."""
+JOB_WITHIN: Final = timedelta(minutes=5)
+"""How long a run without a Job may be silent: each try to make one is noted, and one may take three
+minutes."""
 BEGIN_WITHIN: Final = timedelta(minutes=10)
-"""From when its pod has a host until a run begins: an image may have to be fetched."""
+"""How long a run may be silent that has a Job and has not begun, before anybody looks why; and how
+long its pod may have had a host, which may have to fetch the image."""
+ROOM_WITHIN: Final = timedelta(hours=12)
+"""How long a pod waits for room at the most: it may be too large for any host."""
 
 
 def why_lost(status: Any) -> str | None:
@@ -35,21 +39,25 @@ def why_lost(status: Any) -> str | None:
 def why_not_begun(pod: V1Pod | None, now: datetime, *, others_at_work: bool) -> str | None:
     """Why a run that was handed out `BEGIN_WITHIN` ago will not begin, None where it still may.
 
-    A pod waits for room on a host for as long as it takes, while others of Argus are at work and
-    will make room. Where none is, nothing changes by waiting.
+    A pod waits for room on a host while other runs are at work and will make some. Where none is,
+    nothing changes by waiting.
 
     Args:
         pod: the run's, None where its Job has none.
         now: the present time.
-        others_at_work: whether pods of other runs are running.
+        others_at_work: whether other runs have a host, or had one lately.
     """
     if pod is None:
         return "its Job has no pod"
     placed = _placed(pod)
     if placed is None or placed.status != "True":
+        said = placed.message if placed is not None else "the scheduler has not looked at it"
+        waited = now - pod.metadata.creation_timestamp
+        if waited > ROOM_WITHIN:
+            hours = waited.total_seconds() / 3600
+            return f"its pod has found no room on a host for {hours:.0f} hours: {said}"
         if others_at_work:
             return None
-        said = placed.message if placed is not None else "the scheduler has not looked at it"
         return f"its pod finds no room on a host, and no other run will make any: {said}"
     since = now - placed.last_transition_time
     if since < BEGIN_WITHIN:
@@ -59,6 +67,14 @@ def why_not_begun(pod: V1Pod | None, now: datetime, *, others_at_work: bool) -> 
         f"its pod has been on {pod.spec.node_name} for {minutes:.0f} minutes, and the run has not "
         f"begun{_waits_for(pod)}"
     )
+
+
+def has_host(pod: V1Pod) -> bool:
+    """Whether a pod is at work on a host, or soon will be.
+
+    Those of a lost host are to be ended, and stay so until it comes back or is taken away.
+    """
+    return pod.spec.node_name is not None and pod.metadata.deletion_timestamp is None
 
 
 def _placed(pod: V1Pod) -> V1PodCondition | None:

@@ -155,6 +155,14 @@ def _judge_batch(ground: Ground, engine: Engine, one: Expected, verdict: Verdict
     verdict.problems.append(f"{batch}: {'; '.join(more[:_SHOWN])}{beyond}")
 
 
+def asked(what: Callable[[], Sequence[str]]) -> Sequence[str]:
+    """The problems that it finds, or that it cannot be asked: the others are told all the same."""
+    try:
+        return what()
+    except Exception as error:  # of any of the parts that were broken
+        return [f"cannot be asked: {type(error).__name__}: {error}"]
+
+
 def wait_for_none(what: Callable[[], Sequence[str]], seconds: float) -> Sequence[str]:
     """Ask until nothing is left or the time is over; the last answer.
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from dagster import DagsterRun, DagsterRunStatus, RunsFilter
-from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
+from dagster import AssetKey, DagsterRunStatus
 
-from argus_pipeline.run_records import PARTITION_TAG
 from argus_pipeline.storage import keys
 from benchmarks.chaos.ground import Ground
 from benchmarks.chaos.judge import quiet, wait_for_none
@@ -16,15 +14,16 @@ from benchmarks.chaos.judge import quiet, wait_for_none
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
+ROLLUPS: Final = ("fleet_statistics", "firmware_comparison", "campaign_health", "campaign_pages")
+"""What follows the batches by itself, whichever job makes it."""
 _SETTLED_S: Final = 300.0
-_LOOKED_AT: Final = 1000
 
 
 def problems_of_rollups(ground: Ground) -> list[str]:
     """What is wrong with them once they have come to rest; empty is well.
 
-    Batches that are not in them, a newest run that failed, and tables of `fleet/` that a rebuild
-    makes differently.
+    Batches that are not in them, a newest run that did not come through, and tables of `fleet/`
+    that a rebuild makes differently.
     """
 
     def waiting() -> list[str]:
@@ -44,18 +43,17 @@ def problems_of_rollups(ground: Ground) -> list[str]:
 
 
 def failed_rollups(instance: DagsterInstance) -> list[str]:
-    """The assets of which the newest run failed: what follows batches by itself."""
-    newest: dict[tuple[str, str], DagsterRun] = {}
-    # The newest come first.
-    for run in instance.get_runs(RunsFilter(job_name=IMPLICIT_ASSET_JOB_NAME), limit=_LOOKED_AT):
-        for asset in run.asset_selection or ():
-            name = asset.to_user_string(), run.tags.get(PARTITION_TAG, "")
-            newest.setdefault(name, run)
-    return [
-        f"the newest run of {' '.join(name).strip()} failed: {run.run_id}"
-        for name, run in sorted(newest.items())
-        if run.status is DagsterRunStatus.FAILURE
-    ]
+    """The roll-ups that no run made, or of which the newest run did not come through."""
+    problems = []
+    for name in ROLLUPS:
+        records = instance.get_asset_records([AssetKey(name)])
+        newest = records[0].asset_entry.last_run_id if records else None
+        run = instance.get_run_by_id(newest) if newest else None
+        if run is None:
+            problems.append(f"no run made {name}")
+        elif run.status is not DagsterRunStatus.SUCCESS:
+            problems.append(f"the newest run of {name} is {run.status.value}: {run.run_id}")
+    return problems
 
 
 def _tables(ground: Ground) -> Mapping[str, bytes]:

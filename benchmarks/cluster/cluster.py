@@ -166,6 +166,12 @@ class Cluster(Ground):
             if job.status.active
         ]
 
+    def pods_without_host(self) -> set[str]:
+        """The Jobs whose pod waits for room."""
+        core = client.CoreV1Api(self.plane.client())
+        waiting = core.list_namespaced_pod(NAMESPACE, field_selector="spec.nodeName=")
+        return {pod.metadata.labels.get("job-name", "") for pod in waiting.items}
+
     def end(self, *, keep: bool = False) -> None:
         """Stop everything, and remove its folder unless it is to be kept."""
         self.__dict__.pop("instance", None)

@@ -31,15 +31,15 @@ _TOO_LARGE: Final = {"container_config": {"resources": {"requests": {"cpu": "500
 
 def waiting_counts_as_lost(cluster: Cluster) -> tuple[int, list[str]]:
     """How many runs wait for room while others are at work, and those that count as lost by it."""
-    at_work = set(cluster.jobs_at_work())
+    waiting = cluster.pods_without_host()
     handed_out = cluster.instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTING]))
-    waiting = [run for run in handed_out if get_job_name_from_run_id(run.run_id) in at_work]
+    runs = [run for run in handed_out if get_job_name_from_run_id(run.run_id) in waiting]
     with _long_after(cluster) as launcher:
-        found = [launcher.check_run_worker_health(run) for run in waiting]
-    return len(waiting), [
+        found = [launcher.check_run_worker_health(run) for run in runs]
+    return len(runs), [
         f"a run that waited for room counts as lost: {one.msg}"
         for one in found
-        if one.status is not WorkerStatus.RUNNING
+        if one.status is WorkerStatus.FAILED
     ]
 
 
@@ -81,21 +81,26 @@ def _said(cluster: Cluster, run: DagsterRun) -> str:
     """Why a run counts as lost; it has failed then."""
     now = cluster.instance.get_run_by_id(run.run_id)
     assert now is not None
-    with _long_after(cluster) as launcher:
+
+    def lost() -> str | None:
         health = launcher.check_run_worker_health(now)
-    said = health.msg if health.status is WorkerStatus.FAILED else None
+        return health.msg if health.status is WorkerStatus.FAILED else None
+
+    with _long_after(cluster) as launcher:
+        # A pod of a schedule may be at work.
+        said = eventually(lost, _HANDED_OUT_S, 2.0)
     cluster.instance.report_run_failed(now, said)
     return said or "nothing"
 
 
 @contextmanager
 def _long_after(cluster: Cluster) -> Iterator[KubernetesLauncher]:
-    """The launcher, to which all runs look as if they had been handed out ten minutes ago."""
+    """The launcher, to which all runs look as if they had been silent for long."""
+    with patch.dict(os.environ, cluster.environment):
+        launcher = cluster.instance.run_launcher
+    assert isinstance(launcher, kubernetes_launcher.KubernetesLauncher)
     with (
-        patch.dict(os.environ, cluster.environment),
         patch.object(kubernetes_launcher, "BEGIN_WITHIN", timedelta(0)),
         patch.object(kubernetes_launcher, "JOB_WITHIN", timedelta(0)),
     ):
-        launcher = cluster.instance.run_launcher
-        assert isinstance(launcher, kubernetes_launcher.KubernetesLauncher)
         yield launcher

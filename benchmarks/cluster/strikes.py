@@ -13,6 +13,7 @@ from dagster import DagsterRun, DagsterRunStatus, RunsFilter
 from kubernetes import client
 
 from benchmarks.chaos import lost_runs
+from benchmarks.chaos.ground import eventually
 from benchmarks.cluster import room
 from benchmarks.cluster.cluster import NAMESPACE, Cluster
 from benchmarks.cluster.node import Node
@@ -127,10 +128,10 @@ def lose_node(scene: Scene) -> None:
 
 def ask_about_waiting(scene: Scene) -> None:
     """Ask after the runs whose pods wait for room, while others are at work: none is lost."""
-    scene.some_node()
+    eventually(scene.cluster.pods_without_host, _BUSY_S)
     waiting, wrong = room.waiting_counts_as_lost(scene.cluster)
     scene.wrong += wrong if waiting else ["waiting for room: no run did"]
-    scene.say(f"asked after {waiting} runs that wait for room or for their image")
+    scene.say(f"asked after {waiting} runs that wait for room")
 
 
 def restart_api_server(scene: Scene) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from argus_pipeline.database.engine import create_engine
 from argus_pipeline.stack.minio import INSTALL_HINT, find_minio
 from benchmarks.chaos.fleet import Fleet, bring
-from benchmarks.chaos.judge import Expected, Verdict, judge, quiet, settled, wait_for_none
+from benchmarks.chaos.judge import Expected, Verdict, asked, judge, quiet, settled, wait_for_none
 from benchmarks.chaos.rollups import problems_of_rollups
 from benchmarks.chaos.undisturbed import undisturbed
 from benchmarks.measuring.ending import clean_up_on_kill
@@ -151,7 +151,7 @@ def _play(
     verdict.seconds = seconds
     problems += [*left, *(f"{one} is not settled" for one in waiting)]
     say_now("the batches are there; the roll-ups over them")
-    verdict.problems += [*problems, *problems_of_rollups(control)]
+    verdict.problems += [*problems, *asked(lambda: problems_of_rollups(control))]
     return verdict
 
 

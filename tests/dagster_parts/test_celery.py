@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import dagster as dg
@@ -23,7 +23,7 @@ from argus_pipeline.engine.broker import is_waiting, waiting_tasks
 from argus_pipeline.engine.queues import WORK, Queue
 from argus_pipeline.engine.roll_call import RollCall, asking
 from argus_pipeline.errors import Unavailable
-from argus_pipeline.run_records import WORKER_TAG
+from argus_pipeline.run_records import WORKER_TAG, lost_runs
 from argus_pipeline.stack.doctor import check_workers
 from argus_pipeline.stack.findings import Level
 from argus_pipeline.stack.redis import KEEPALIVE_S, Redis, ping
@@ -145,6 +145,17 @@ def test_a_run_that_nobody_hands_out_any_more_is_lost(
         WorkerStatus.FAILED,
         "whoever was to hand it out is gone",
     )
+
+
+def test_a_run_that_was_made_and_never_queued_is_lost(redis: Redis) -> None:
+    now = datetime.now(UTC)
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance._run_launcher = launcher_at(redis)
+        instance._run_launcher.register_instance(instance)
+        run = instance.create_run_for_job(nothing)
+        assert list(lost_runs(instance, now, 10)) == []
+        [(lost, why)] = lost_runs(instance, now + timedelta(minutes=11), 10)
+    assert (lost.run_id, "never queued" in why) == (run.run_id, True)
 
 
 def test_the_id_of_its_task_is_noted_before_a_worker_can_have_it(

@@ -7,16 +7,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
-from dagster import DagsterInstance, DagsterRun
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.launcher import WorkerStatus
 from dagster._serdes import ConfigurableClassData
 from dagster_k8s.job import construct_dagster_k8s_job
-from kubernetes.client import ApiClient
+from kubernetes.client import (
+    ApiClient,
+    V1JobStatus,
+    V1ObjectMeta,
+    V1Pod,
+    V1PodCondition,
+    V1PodList,
+    V1PodSpec,
+    V1PodStatus,
+)
 
+from argus_pipeline.dagster_parts import kubernetes_launcher
 from argus_pipeline.dagster_parts.kubernetes_launcher import KubernetesLauncher
 from argus_pipeline.engine.kubernetes import launcher_config, resources_for
 from argus_pipeline.engine.options import Sizes
@@ -154,3 +165,107 @@ def test_nothing_counts_as_lost_while_the_api_server_is_away(
     health = launcher.check_run_worker_health(DagsterRun(job_name="j"))
     assert health.status is WorkerStatus.RUNNING
     assert "cannot be asked" in str(health.msg)
+
+
+class Answers:
+    """What the API server says of one run; the real one is asked by `make scale-kubernetes`."""
+
+    def __init__(self, status: V1JobStatus | None, pod: V1Pod | None, others: list[V1Pod]) -> None:
+        self.status, self.pod, self.others = status, pod, others
+        self.deleted: list[str] = []
+        self.core_api = self
+
+    def get_job_status(self, namespace: str, job_name: str) -> V1JobStatus | None:
+        return self.status
+
+    def get_pods_in_job(self, job_name: str, namespace: str) -> list[V1Pod]:
+        return [self.pod] if self.pod else []
+
+    def list_namespaced_pod(self, namespace: str, **selectors: str) -> V1PodList:
+        return V1PodList(items=self.others)
+
+    def get_pod_names_in_job(self, job_name: str, namespace: str) -> list[str]:
+        raise RuntimeError("no events")
+
+    def delete_job(self, job_name: str, namespace: str) -> None:
+        self.deleted.append(job_name)
+
+
+def a_pod(host: str | None = None, *, ending: bool = False) -> V1Pod:
+    now = datetime.now(UTC)
+    placed = V1PodCondition(
+        type="PodScheduled",
+        status="True" if host else "False",
+        message=None if host else "0/1 nodes are available: 1 Insufficient cpu.",
+        last_transition_time=now - timedelta(hours=1),
+    )
+    return V1Pod(
+        metadata=V1ObjectMeta(creation_timestamp=now, deletion_timestamp=now if ending else None),
+        spec=V1PodSpec(containers=[], node_name=host),
+        status=V1PodStatus(conditions=[placed]),
+    )
+
+
+ACTIVE = V1JobStatus(active=1)
+NO_POD = V1JobStatus()
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        (Answers(ACTIVE, a_pod(), [a_pod("node-1")]), None),
+        (Answers(ACTIVE, a_pod(), []), "Insufficient cpu"),
+        # Pods of a lost host stay, and of those that wait themselves none makes room.
+        (Answers(ACTIVE, a_pod(), [a_pod("node-1", ending=True), a_pod()]), "Insufficient cpu"),
+        (Answers(ACTIVE, a_pod("node-1"), []), "on node-1 for 60 minutes"),
+        (Answers(NO_POD, None, [a_pod("node-1")]), "its Job has no pod"),
+        (Answers(None, None, [a_pod("node-1")]), "it has no Job"),
+    ],
+)
+def test_a_run_that_is_silent_and_has_not_begun_is_looked_into(
+    launcher: KubernetesLauncher,
+    monkeypatch: pytest.MonkeyPatch,
+    answers: Answers,
+    why: str | None,
+) -> None:
+    monkeypatch.setattr(launcher, "_api_client", answers)
+    instance = launcher._instance
+    run = instance.add_run(DagsterRun(job_name="j", status=DagsterRunStatus.STARTING))
+    instance.report_engine_event("handed out", run)
+    assert launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
+    assert answers.deleted == []
+    for name in ("BEGIN_WITHIN", "JOB_WITHIN"):
+        monkeypatch.setattr(kubernetes_launcher, name, timedelta(0))
+    health = launcher.check_run_worker_health(run)
+    if why is None:
+        assert health.status is WorkerStatus.RUNNING
+        return
+    assert health.status is WorkerStatus.FAILED
+    assert why in str(health.msg)
+    # The reason is there before what it was read from is gone.
+    assert why in instance.all_logs(run.run_id)[-1].message
+    assert len(answers.deleted) == 1
+
+
+def test_a_pod_waits_while_others_came_through_a_moment_ago(
+    launcher: KubernetesLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = Answers(ACTIVE, a_pod(), [])
+    monkeypatch.setattr(launcher, "_api_client", answers)
+    instance = launcher._instance
+    run = instance.add_run(DagsterRun(job_name="j", status=DagsterRunStatus.STARTING))
+    instance.add_run(DagsterRun(job_name="j", status=DagsterRunStatus.SUCCESS))
+    now = datetime.now(UTC)
+    assert launcher._why_not_begun(run, "somewhere", "job", now) is None
+
+
+def test_a_run_that_was_canceled_while_it_was_asked_after_is_left_alone(
+    launcher: KubernetesLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = Answers(V1JobStatus(failed=1), None, [])
+    monkeypatch.setattr(launcher, "_api_client", answers)
+    instance = launcher._instance
+    asked = instance.add_run(DagsterRun(job_name="j", status=DagsterRunStatus.STARTING))
+    instance.report_run_canceling(asked)
+    assert launcher.check_run_worker_health(asked).status is WorkerStatus.RUNNING
+    assert answers.deleted == []

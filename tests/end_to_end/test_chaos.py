@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import dagster as dg
 import psutil
 import pytest
-from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster import DagsterEventType
 from sqlalchemy import Engine
 
 from argus_pipeline.database.engine import create_engine
@@ -25,7 +26,7 @@ from benchmarks.chaos.fleet import Fleet, Named
 from benchmarks.chaos.ground import Ground, eventually
 from benchmarks.chaos.judge import wait_for_none
 from benchmarks.chaos.outputs import read_outputs
-from benchmarks.chaos.rollups import failed_rollups
+from benchmarks.chaos.rollups import ROLLUPS, failed_rollups
 from benchmarks.chaos.turn import Fault, Turn, play
 
 pytestmark = pytest.mark.timeout(1500)
@@ -126,16 +127,23 @@ def test_two_workers_make_the_same_bytes_and_lose_nothing_when_one_is_killed(
 
 
 def test_a_roll_up_counts_as_failed_until_a_newer_run_of_it_came_through() -> None:
-    names = frozenset({AssetKey("campaign_health")})
-    with DagsterInstance.ephemeral() as instance:
-        statuses = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.SUCCESS)
+    def roll_up(name: str) -> dg.AssetsDefinition:
+        @dg.asset(name=name)
+        def made(context) -> None:
+            if name in context.run.tags:
+                raise dg.Failure
+
+        return made
+
+    rollups = [roll_up(name) for name in ROLLUPS]
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert len(failed_rollups(instance)) == len(rollups)
         seen = []
-        for status in statuses:
-            run = DagsterRun(job_name="__ASSET_JOB", status=status, asset_selection=names)
-            instance.add_run(run)
+        for tags in ({}, {"campaign_health": "fails"}, {}):
+            dg.materialize(rollups, instance=instance, tags=tags, raise_on_error=False)
             seen.append(failed_rollups(instance))
     assert seen[::2] == [[], []]
-    assert "the newest run of campaign_health failed" in seen[1][0]
+    assert any("the newest run of campaign_health is FAILURE" in one for one in seen[1])
 
 
 def kill_a_pool(turn: Turn) -> None:

@@ -10,6 +10,7 @@ from kubernetes.client import (
     V1ContainerStateWaiting,
     V1ContainerStatus,
     V1JobStatus,
+    V1ObjectMeta,
     V1Pod,
     V1PodCondition,
     V1PodSpec,
@@ -53,6 +54,7 @@ def pod(placed: bool, *, minutes: float = 30, waiting: str | None = None) -> V1P
         image="argus", image_id="", name="dagster", ready=False, restart_count=0, state=state
     )
     return V1Pod(
+        metadata=V1ObjectMeta(creation_timestamp=NOW - timedelta(minutes=minutes)),
         spec=V1PodSpec(containers=[], node_name="node-1" if placed else None),
         status=V1PodStatus(conditions=[condition], container_statuses=[container]),
     )
@@ -64,8 +66,14 @@ def test_a_pod_waits_for_room_while_other_runs_will_make_some() -> None:
 
 def test_where_nothing_will_make_room_it_is_said_what_the_scheduler_says() -> None:
     assert FULL in str(why_not_begun(pod(placed=False), NOW, others_at_work=False))
-    unseen = V1Pod(spec=V1PodSpec(containers=[]), status=V1PodStatus())
+    unseen = pod(placed=False)
+    unseen.status = V1PodStatus()
     assert "not looked at" in str(why_not_begun(unseen, NOW, others_at_work=False))
+
+
+def test_a_pod_that_is_too_large_for_any_host_does_not_wait_for_ever() -> None:
+    why = why_not_begun(pod(placed=False, minutes=13 * 60), NOW, others_at_work=True)
+    assert f"no room on a host for 13 hours: {FULL}" in str(why)
 
 
 def test_a_pod_that_just_got_its_host_may_still_fetch_its_image() -> None:
