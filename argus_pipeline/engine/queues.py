@@ -20,7 +20,7 @@ class Queue(StrEnum):
     """A queue of tasks. The first are looked at first."""
 
     URGENT = "argus.urgent"
-    """Runs and shards of batches of priority P0, and of what is tried again (coordinator.py)."""
+    """Runs and shards of P0 batches, and of P1 ones that are tried again (coordinator.py)."""
     SHARDS = "argus.shards"
     """Steps of large batches whose run has begun."""
     RUNS = "argus.runs"

@@ -9,5 +9,6 @@ etcd, kube-apiserver, kube-scheduler and kube-controller-manager are the real on
 machine comes first, and what it makes is the reference. Then batches are uploaded, and a pod is
 killed, one is evicted, a host is lost with all that runs there, API server and daemon are
 restarted. The exit status is 1 when a batch is lost, other than undisturbed, or reported twice,
-when a roll-up over them failed, and when an account may do what it must not.
+when a roll-up over them failed, when a run that waits for room counts as lost or one that will
+never begin does not, and when an account may do what it must not.
 """
