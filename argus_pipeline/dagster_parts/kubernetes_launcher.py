@@ -111,8 +111,13 @@ class KubernetesLauncher(K8sRunLauncher):
         """
         namespace = str(self.get_container_context_for_run(run).namespace)
         job = get_job_name_from_run_id(run.run_id)
+        starting = run.status is DagsterRunStatus.STARTING
         try:
-            why = self._why_lost(run, namespace, job)
+            status = self._api_client.get_job_status(namespace=namespace, job_name=job)
+            why = _why_over(status)
+            to_begin = starting and (status is None or why is None)
+            if to_begin:
+                why = self._why_not_begun(run, status, namespace, job)
             if why is None:
                 return CheckRunHealthResult(WorkerStatus.RUNNING)
             now = self._instance.get_run_by_id(run.run_id)
@@ -120,8 +125,11 @@ class KubernetesLauncher(K8sRunLauncher):
                 # It went on while the API server was asked.
                 over = now is None or now.is_finished
                 return CheckRunHealthResult(WorkerStatus.SUCCESS if over else WorkerStatus.RUNNING)
-            if run.status is DagsterRunStatus.STARTING:
-                self._instance.report_engine_event(f"Will not begin: {why}", run, cls=type(self))
+            if starting:
+                # Of one that has begun, Dagster asks by itself.
+                why = f"{why}\n{self._more_of(run)}"
+                self._instance.report_engine_event(f"It is lost: {why}", run, cls=type(self))
+            if to_begin:
                 self._api_client.delete_job(job_name=job, namespace=namespace)
         except Exception as error:  # of the client, of the network, or of the server
             # While nobody can tell, nothing counts as lost.
@@ -130,26 +138,16 @@ class KubernetesLauncher(K8sRunLauncher):
             return CheckRunHealthResult(WorkerStatus.RUNNING, said)
         return CheckRunHealthResult(WorkerStatus.FAILED, why)
 
-    def _why_lost(self, run: DagsterRun, namespace: str, job: str) -> str | None:
-        status: V1JobStatus | None = self._api_client.get_job_status(
-            namespace=namespace, job_name=job
-        )
-        if status is not None and status.succeeded:
-            # Its process ended well. Should the run not have, its state says so a moment later.
-            return "its pod ended, and the run had not"
-        why = why_lost(status)
-        if run.status is not DagsterRunStatus.STARTING or (status is not None and why is not None):
-            return why
+    def _why_not_begun(
+        self, run: DagsterRun, status: V1JobStatus | None, namespace: str, job: str
+    ) -> str | None:
         now = datetime.now(UTC)
         silent = now - (last_heard(self._instance, run) or now)
         if status is None:
             gone = "it has no Job: that was deleted, or whoever was to make it is gone"
             return gone if silent > JOB_WITHIN else None
-        return None if silent < BEGIN_WITHIN else self._why_not_begun(run, namespace, job, now)
-
-    def _why_not_begun(
-        self, run: DagsterRun, namespace: str, job: str, now: datetime
-    ) -> str | None:
+        if silent < BEGIN_WITHIN:
+            return None
         others = self._api_client.core_api.list_namespaced_pod(
             namespace,
             label_selector=f"{_OF_RUNS},job-name!={job}",
@@ -158,16 +156,21 @@ class KubernetesLauncher(K8sRunLauncher):
         lately = RunsFilter(statuses=[DagsterRunStatus.SUCCESS], updated_after=now - BEGIN_WITHIN)
         at_work = any(map(has_host, others.items)) or self._instance.get_runs_count(lately) > 0
         pods = self._api_client.get_pods_in_job(job_name=job, namespace=namespace)
-        pod = pods[0] if pods else None
-        why = why_not_begun(pod, now, others_at_work=at_work)
-        if why is None or (pod is not None and not has_host(pod)):
-            return why
+        return why_not_begun(pods[0] if pods else None, now, others_at_work=at_work)
+
+    def _more_of(self, run: DagsterRun) -> str:
+        """What scheduler, host and Job controller say, in events and logs."""
         try:
-            # What its host, or the Job controller, says in events and logs.
-            more = self.get_run_worker_debug_info(run) or ""
-        except Exception as error:
-            more = f"{type(error).__name__}: {error}"
-        return f"{why}\n{more[:_MOST_SAID]}"
+            return (self.get_run_worker_debug_info(run) or "")[:_MOST_SAID]
+        except Exception as error:  # the same, or where something is missing in what it says
+            return f"Nothing more could be asked: {type(error).__name__}: {error}"
+
+
+def _why_over(status: V1JobStatus | None) -> str | None:
+    if status is not None and status.succeeded:
+        # Its process ended well. Should the run not have, its state says so a moment later.
+        return "its pod ended, and the run had not"
+    return why_lost(status)
 
 
 def _unless_said(ours: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:

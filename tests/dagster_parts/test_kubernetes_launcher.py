@@ -206,6 +206,7 @@ def a_pod(host: str | None = None, *, ending: bool = False) -> V1Pod:
     )
 
 
+HOUR = timedelta(hours=1)
 ACTIVE = V1JobStatus(active=1)
 NO_POD = V1JobStatus()
 
@@ -255,8 +256,21 @@ def test_a_pod_waits_while_others_came_through_a_moment_ago(
     instance = launcher._instance
     run = instance.add_run(DagsterRun(job_name="j", status=DagsterRunStatus.STARTING))
     instance.add_run(DagsterRun(job_name="j", status=DagsterRunStatus.SUCCESS))
-    now = datetime.now(UTC)
-    assert launcher._why_not_begun(run, "somewhere", "job", now) is None
+    monkeypatch.setattr(kubernetes_launcher, "last_heard", lambda *_: datetime.now(UTC) - HOUR)
+    assert launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
+    assert answers.deleted == []
+
+
+def test_a_pod_that_failed_before_its_run_began_stays_for_whoever_looks(
+    launcher: KubernetesLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = Answers(V1JobStatus(failed=1), a_pod("node-1"), [])
+    monkeypatch.setattr(launcher, "_api_client", answers)
+    run = launcher._instance.add_run(DagsterRun(job_name="j", status=DagsterRunStatus.STARTING))
+    health = launcher.check_run_worker_health(run)
+    assert health.status is WorkerStatus.FAILED
+    assert "its pod failed" in str(health.msg)
+    assert answers.deleted == []
 
 
 def test_a_run_that_was_canceled_while_it_was_asked_after_is_left_alone(
