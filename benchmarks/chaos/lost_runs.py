@@ -27,21 +27,23 @@ class RanAgain:
     Attributes:
         batch: its id.
         seconds: from the loss until it ran again, or came through after all; None where it did not.
-        pause_s: what of it the batch waited on purpose.
+        run_id: of the run by which it did, or is to.
+        waited_s: what of it does not count: the batch waited on purpose, or for room in a cluster.
         story: when the loss was found and what followed, in seconds after it.
     """
 
     batch: str
     seconds: float | None
-    pause_s: float
+    run_id: str
+    waited_s: float
     story: str
 
     @property
     def problem(self) -> str | None:
-        """That it ran again too late; a pause on purpose does not count."""
+        """That it ran again too late."""
         if self.seconds is None:
             return f"{self.batch} did not run again"
-        if self.seconds > BAR_S + self.pause_s:
+        if self.seconds > BAR_S + self.waited_s:
             return f"{self.batch} ran again after {self.seconds:.0f} s"
         return None
 
@@ -93,8 +95,9 @@ def _became(
     pause_s = 0.0
     if tried_again >= instance.run_retries_max_retries:
         pause_s = read_limits(LIMITS).back_off(tried_again + 1).total_seconds()
+    batch = lost.tags[PARTITION_TAG]
     if newest.run_id == lost.run_id and newest.status is DagsterRunStatus.SUCCESS:
-        return RanAgain(lost.tags[PARTITION_TAG], seconds, pause_s, "came through after all")
+        return RanAgain(batch, seconds, newest.run_id, pause_s, "came through after all")
     said = ["large" if LARGE_TAG in lost.tags else "small", f"attempt {tried_again + 1} was lost"]
     steps = (
         (lost, DagsterEventType.PIPELINE_FAILURE, "found"),
@@ -107,4 +110,4 @@ def _became(
         said += [f"{name} after {one.timestamp - moment:.0f} s" for one in found]
     if pause_s:
         said.append(f"a pause of {pause_s:.0f} s among it")
-    return RanAgain(lost.tags[PARTITION_TAG], seconds, pause_s, ", ".join(said))
+    return RanAgain(batch, seconds, newest.run_id, pause_s, ", ".join(said))

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import psycopg
 import yaml
+from dagster_k8s.job import get_job_name_from_run_id
 from kubernetes import client
 
 from argus_pipeline.engine.kubernetes import INSTANCE, SECRETS, SETTINGS
@@ -171,6 +172,17 @@ class Cluster(Ground):
         core = client.CoreV1Api(self.plane.client())
         waiting = core.list_namespaced_pod(NAMESPACE, field_selector="spec.nodeName=")
         return {pod.metadata.labels.get("job-name", "") for pod in waiting.items}
+
+    def waited_for_room(self, run_id: str) -> float:
+        """Seconds from when the pod of a run was made until it had a host; 0 where it has none."""
+        core = client.CoreV1Api(self.plane.client())
+        job = f"job-name={get_job_name_from_run_id(run_id)}"
+        return sum(
+            (condition.last_transition_time - pod.metadata.creation_timestamp).total_seconds()
+            for pod in core.list_namespaced_pod(NAMESPACE, label_selector=job).items
+            for condition in pod.status.conditions or ()
+            if condition.type == "PodScheduled" and condition.status == "True"
+        )
 
     def end(self, *, keep: bool = False) -> None:
         """Stop everything, and remove its folder unless it is to be kept."""

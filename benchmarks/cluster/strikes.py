@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Final
 
@@ -75,8 +75,14 @@ class Scene:
         return [run for run in going_on if f"dagster-run-{run.run_id}" in jobs]
 
     def time_again(self, what: str, lost: Sequence[DagsterRun]) -> None:
-        """Wait until each of these batches runs again, or had come through."""
-        for again in lost_runs.watch(self.cluster.instance, lost, _AGAIN_S):
+        """Wait until each of these batches runs again, or had come through.
+
+        How long its pod waits until another run makes room is a matter of how large the cluster is.
+        """
+        for found in lost_runs.watch(self.cluster.instance, lost, _AGAIN_S):
+            room_s = self.cluster.waited_for_room(found.run_id)
+            story = f"{found.story}, {room_s:.0f} s of it for room" if room_s else found.story
+            again = replace(found, waited_s=found.waited_s + room_s, story=story)
             self.say(f"{what}: {again.batch}: {again.story}")
             if again.seconds is not None:
                 self.again_s.setdefault(what, []).append(again.seconds)
