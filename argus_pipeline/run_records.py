@@ -75,8 +75,7 @@ def connect() -> DagsterInstance:
     """
     from dagster import DagsterInstance
 
-    for name, value in settings.local_environment().items():
-        os.environ.setdefault(name, value)
+    settings.complete_environment()
     if not os.environ.get("DAGSTER_HOME"):
         raise ArgusError(
             "no Dagster instance is known",

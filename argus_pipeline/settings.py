@@ -111,6 +111,19 @@ def local_environment() -> dict[str, str]:
     return {str(k): str(v) for k, v in content.items()}
 
 
+def complete_environment() -> None:
+    """Let the process's environment name the local stack, where it names nothing itself.
+
+    `DAGSTER_HOME` goes with the database that Dagster's records are in: where only the former is
+    set, it is that of another project, or of an image.
+    """
+    local = _local_beside(os.environ)
+    if "DAGSTER_HOME" in local and "ARGUS_DAGSTER_DATABASE_URL" not in os.environ:
+        os.environ["DAGSTER_HOME"] = local["DAGSTER_HOME"]
+    for name, value in local.items():
+        os.environ.setdefault(name, value)
+
+
 def ui_url() -> str | None:
     """Where people see Dagster's UI, where that is known."""
     return os.environ.get("ARGUS_UI_URL") or local_environment().get("ARGUS_UI_URL")
@@ -124,12 +137,7 @@ def webserver_url() -> str | None:
 def load(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from `environment` (the process's own by default) over the local stack."""
     given = os.environ if environment is None else environment
-    said = {k: v for k, v in given.items() if v}
-    local = local_environment()
-    if said.get("ARGUS_S3_ENDPOINT") not in (None, local.get("ARGUS_S3_ENDPOINT")):
-        # Keys and bucket of the local store mean nothing to somebody else's.
-        local = {k: v for k, v in local.items() if not k.startswith("ARGUS_S3_")}
-    values = {**local, **said}
+    values = {**_local_beside(given), **{k: v for k, v in given.items() if v}}
     return Settings(
         s3_bucket=values.get("ARGUS_S3_BUCKET", "argus"),
         s3_prefix=values.get("ARGUS_S3_PREFIX", "").strip("/"),
@@ -149,3 +157,12 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         report_language=values.get("ARGUS_REPORT_LANGUAGE", "en"),
         archive_buckets=listed(values.get(ARCHIVES_VARIABLE, "")),
     )
+
+
+def _local_beside(given: Mapping[str, str]) -> dict[str, str]:
+    """What the local stack says that may stand beside `given`."""
+    local = local_environment()
+    if (given.get("ARGUS_S3_ENDPOINT") or None) in (None, local.get("ARGUS_S3_ENDPOINT")):
+        return local
+    # Keys and bucket of the local store mean nothing to somebody else's.
+    return {k: v for k, v in local.items() if not k.startswith("ARGUS_S3_")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,46 @@ def test_the_local_keys_are_not_sent_to_another_store() -> None:
     assert found.s3_secret_key is None
     assert found.s3_bucket == "argus"
     assert found.database_url == "postgresql://local/argus"
+
+
+@pytest.fixture
+def with_dagster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*LOCAL, "DAGSTER_HOME", "ARGUS_DAGSTER_DATABASE_URL"):
+        monkeypatch.setenv(name, "")  # so that it is as before afterwards
+        monkeypatch.delenv(name)
+    dagster = {"DAGSTER_HOME": "/local", "ARGUS_DAGSTER_DATABASE_URL": "postgresql://local/argus"}
+    (tmp_path / "environment.json").write_text(json.dumps(LOCAL | dagster))
+
+
+@pytest.mark.usefixtures("with_dagster")
+def test_the_dagster_home_of_another_project_is_not_taken_for_that_of_the_local_stack(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "/another/project")
+    settings.complete_environment()
+    assert os.environ["DAGSTER_HOME"] == "/local"
+    settings.complete_environment()
+    assert os.environ["DAGSTER_HOME"] == "/local"
+
+
+@pytest.mark.usefixtures("with_dagster")
+def test_who_names_the_database_of_dagster_names_its_home_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "/of/the/cluster")
+    monkeypatch.setenv("ARGUS_DAGSTER_DATABASE_URL", "postgresql://cluster/argus")
+    settings.complete_environment()
+    assert os.environ["DAGSTER_HOME"] == "/of/the/cluster"
+
+
+@pytest.mark.usefixtures("with_dagster")
+def test_the_local_keys_do_not_get_into_an_environment_that_names_another_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ARGUS_S3_ENDPOINT", "https://s3.example.org")
+    settings.complete_environment()
+    assert "ARGUS_S3_SECRET_KEY" not in os.environ
+    assert os.environ["ARGUS_DATABASE_URL"] == LOCAL["ARGUS_DATABASE_URL"]
 
 
 def test_no_secret_is_in_the_repr() -> None:

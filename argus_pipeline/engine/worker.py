@@ -73,8 +73,7 @@ def prepare(root: Path) -> None:
         ArgusError: something is not configured, or the control plane has another version.
         Unavailable: Dagster's database does not answer.
     """
-    for name, value in settings.local_environment().items():
-        os.environ.setdefault(name, value)
+    settings.complete_environment()
     os.environ[BROKER_VARIABLE] = broker_url()
     if not os.environ.get("ARGUS_DAGSTER_DATABASE_URL"):
         raise ArgusError(

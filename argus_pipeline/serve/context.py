@@ -198,8 +198,8 @@ def make_context(options: Options, settings: Settings, store: ObjectStore) -> Co
 
 def _dagster(url: str) -> tuple[Engine | None, Any]:
     """Dagster's records, read-only: its tables for lists, and its own reader for single batches."""
-    local = argus_settings.local_environment()
-    found = os.environ.get("ARGUS_DAGSTER_DATABASE_URL") or local.get("ARGUS_DAGSTER_DATABASE_URL")
+    argus_settings.complete_environment()
+    found = os.environ.get("ARGUS_DAGSTER_DATABASE_URL")
     try:
         runs = runs_engine(found or url)
     except ArgusError as error:
