@@ -218,7 +218,7 @@ NO_POD = V1JobStatus()
         (Answers(ACTIVE, a_pod(), []), "Insufficient cpu"),
         # Pods of a lost host stay, and of those that wait themselves none makes room.
         (Answers(ACTIVE, a_pod(), [a_pod("node-1", ending=True), a_pod()]), "Insufficient cpu"),
-        (Answers(ACTIVE, a_pod("node-1"), []), "on node-1 for 60 minutes"),
+        (Answers(ACTIVE, a_pod("node-1"), []), "and the run has not begun"),
         (Answers(NO_POD, None, [a_pod("node-1")]), "its Job has no pod"),
         (Answers(None, None, [a_pod("node-1")]), "it has no Job"),
     ],
