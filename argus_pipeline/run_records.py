@@ -434,6 +434,11 @@ def stuck_runs(
             yield run, reason
 
 
+def silent_for(instance: DagsterInstance, run: DagsterRun, now: datetime) -> timedelta:
+    """For how long nothing was noted of a run; no time where nothing ever was."""
+    return now - (last_heard(instance, run) or now)
+
+
 def last_heard(instance: DagsterInstance, run: DagsterRun) -> datetime | None:
     """When anything was last noted of a run; None where nothing was."""
     newest = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
@@ -460,8 +465,8 @@ def lost_runs(
     ):
         run = record.dagster_run
         pids = worker_pids(instance, run)
-        heard = last_heard(instance, run) or now
-        if pids and now - heard > _REPORTED_WITHIN and not any(map(_is_worker, pids)):
+        silent = silent_for(instance, run, now)
+        if pids and silent > _REPORTED_WITHIN and not any(map(_is_worker, pids)):
             current = instance.get_run_by_id(run.run_id)
             if current is not None and not current.is_finished:
                 yield run, f"its worker (process {pids[-1]}) is gone"

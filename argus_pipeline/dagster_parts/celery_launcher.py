@@ -26,7 +26,7 @@ from argus_pipeline.engine.queues import queue_of_run
 from argus_pipeline.engine.roll_call import RollCall, asking
 from argus_pipeline.errors import Unavailable
 from argus_pipeline.patience import patiently
-from argus_pipeline.run_records import WORKER_TAG, last_heard
+from argus_pipeline.run_records import WORKER_TAG, silent_for
 
 RUN_TASK: Final = "argus.run"
 # Meanwhile nothing else could be handed out, and the run counts as starting.
@@ -111,8 +111,7 @@ class CeleryLauncher(CeleryRunLauncher):
         """Whether the worker that began a run still answers and has it in hand."""
         task = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
         if task is None:
-            moment = datetime.now(UTC)
-            silent = moment - (last_heard(self._instance, run) or moment)
+            silent = silent_for(self._instance, run, datetime.now(UTC))
             if run.status is DagsterRunStatus.STARTING and silent > _SENT_WITHIN:
                 gone = "whoever was to hand it out is gone"
                 return CheckRunHealthResult(WorkerStatus.FAILED, gone)

@@ -23,7 +23,7 @@ from argus_pipeline.engine.kubernetes import priority_class, resources_for
 from argus_pipeline.engine.pods import BEGIN_WITHIN, JOB_WITHIN, has_host, why_lost, why_not_begun
 from argus_pipeline.errors import Unavailable
 from argus_pipeline.patience import patiently
-from argus_pipeline.run_records import last_heard
+from argus_pipeline.run_records import silent_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,7 +142,7 @@ class KubernetesLauncher(K8sRunLauncher):
         self, run: DagsterRun, status: V1JobStatus | None, namespace: str, job: str
     ) -> str | None:
         now = datetime.now(UTC)
-        silent = now - (last_heard(self._instance, run) or now)
+        silent = silent_for(self._instance, run, now)
         if status is None:
             gone = "it has no Job: that was deleted, or whoever was to make it is gone"
             return gone if silent > JOB_WITHIN else None

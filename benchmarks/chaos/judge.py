@@ -159,7 +159,7 @@ def asked(what: Callable[[], Sequence[str]]) -> Sequence[str]:
     """The problems that it finds, or that it cannot be asked: the others are told all the same."""
     try:
         return what()
-    except Exception as error:  # of any of the parts that were broken
+    except Exception as error:  # of any of the parts that are being broken
         return [f"cannot be asked: {type(error).__name__}: {error}"]
 
 
@@ -171,10 +171,7 @@ def wait_for_none(what: Callable[[], Sequence[str]], seconds: float) -> Sequence
     """
     until = time.monotonic() + seconds
     while True:
-        try:
-            left = what()
-        except Exception as error:  # of any of the parts that are being broken
-            left = [f"cannot be asked: {type(error).__name__}: {error}"]
+        left = asked(what)
         if not left or time.monotonic() > until:
             return left
         time.sleep(1.0)

@@ -256,7 +256,7 @@ def test_a_pod_waits_while_others_came_through_a_moment_ago(
     instance = launcher._instance
     run = instance.add_run(DagsterRun(job_name="j", status=DagsterRunStatus.STARTING))
     instance.add_run(DagsterRun(job_name="j", status=DagsterRunStatus.SUCCESS))
-    monkeypatch.setattr(kubernetes_launcher, "last_heard", lambda *_: datetime.now(UTC) - HOUR)
+    monkeypatch.setattr(kubernetes_launcher, "silent_for", lambda *_: HOUR)
     assert launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
     assert answers.deleted == []
 
